@@ -1,0 +1,1 @@
+"""HTTP routes, a router per resource."""

@@ -1,0 +1,1 @@
+"""Redis: live counters and what can be rebuilt."""

@@ -1,0 +1,280 @@
+"""Every error this service raises on purpose, as one tree.
+
+    AnalyticsError
+    ├── RequestError                the caller can mend it
+    │   ├── UnreadableBodyError       invalid-body
+    │   ├── PayloadTooLargeError      payload-too-large
+    │   ├── UnsupportedEncodingError  unsupported-encoding
+    │   ├── InvalidRequestError       invalid-request
+    │   │   ├── InvalidQueryError       invalid-query
+    │   │   │   └── UnknownPropertyError  unknown-property
+    │   │   └── TimeRangeError          time-range
+    │   ├── UnauthenticatedError      unauthenticated
+    │   ├── ForbiddenError            forbidden
+    │   ├── NotFoundError             not-found
+    │   ├── ConflictError             conflict
+    │   ├── LimitExceededError        limit-exceeded
+    │   └── RateLimitedError          rate-limited
+    ├── StoreError                  a store is away or too slow; try again
+    │   ├── WarehouseUnavailableError  warehouse-unavailable
+    │   ├── MetadataUnavailableError   metadata-unavailable
+    │   ├── CacheUnavailableError      cache-unavailable
+    │   ├── SpoolFullError             spool-full
+    │   ├── ShuttingDownError          shutting-down
+    │   └── QueryTimeoutError          query-timeout
+    ├── IntegrityError              the data is not what it should be; a person must look
+    │   ├── SchemaDriftError           schema-drift
+    │   ├── CorruptChunkError          corrupt-chunk
+    │   ├── SpoolWriteError            spool-write
+    │   └── InsertRejectedError        insert-rejected
+    └── StartError                  the service cannot start as configured
+        ├── SettingsError              settings
+        └── EngineStartError           engine-start
+
+A class knows its stable `code` and its extras, and nothing of HTTP: `api/problems.py` maps classes to statuses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One wrong place in a request: `pointer` is an RFC 6901 JSON pointer, `detail` a sentence."""
+
+    pointer: str
+    detail: str
+
+
+class AnalyticsError(Exception):
+    """Root of the tree. `detail` is a sentence for the person who reads the answer."""
+
+    code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class RequestError(AnalyticsError):
+    """The request is at fault; repeating it unchanged will not help."""
+
+    code = "request"
+    title = "Bad request"
+
+
+class UnreadableBodyError(RequestError):
+    """The body could not be read at all: broken JSON, broken compression, nothing there."""
+
+    code = "invalid-body"
+    title = "The body could not be read"
+
+
+class PayloadTooLargeError(RequestError):
+    """More bytes or more events than one request may carry, after expansion."""
+
+    code = "payload-too-large"
+    title = "The request is too large"
+
+
+class UnsupportedEncodingError(RequestError):
+    """A content type or content encoding that is not understood."""
+
+    code = "unsupported-encoding"
+    title = "Unsupported content type or encoding"
+
+
+class InvalidRequestError(RequestError):
+    """Readable, but wrong in the named places."""
+
+    code = "invalid-request"
+    title = "The request is invalid"
+
+    def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
+        super().__init__(detail)
+        self.errors = tuple(errors)
+
+
+class InvalidQueryError(InvalidRequestError):
+    """A question that cannot be asked."""
+
+    code = "invalid-query"
+    title = "The question is invalid"
+
+
+class UnknownPropertyError(InvalidQueryError):
+    """A property or column that does not exist under that name."""
+
+    code = "unknown-property"
+    title = "Unknown property"
+
+
+class TimeRangeError(InvalidRequestError):
+    """A range that ends before it starts, or holds too many buckets."""
+
+    code = "time-range"
+    title = "The time range is invalid"
+
+
+class UnauthenticatedError(RequestError):
+    """No credentials, or wrong ones."""
+
+    code = "unauthenticated"
+    title = "Not signed in"
+
+
+class ForbiddenError(RequestError):
+    """Known, but without the right to do this."""
+
+    code = "forbidden"
+    title = "Not allowed"
+
+
+class NotFoundError(RequestError):
+    """No such thing, or not the caller's: the same words for both."""
+
+    code = "not-found"
+    title = "Not found"
+
+    def __init__(self, detail: str = "There is no such thing here.") -> None:
+        super().__init__(detail)
+
+
+class ConflictError(RequestError):
+    """The thing exists already, or changed in between."""
+
+    code = "conflict"
+    title = "Conflict"
+
+
+class LimitExceededError(RequestError):
+    """A limit of the question was met; `limit` names it."""
+
+    code = "limit-exceeded"
+    title = "A limit was exceeded"
+
+    def __init__(self, detail: str, limit: str) -> None:
+        super().__init__(detail)
+        self.limit = limit
+
+
+class RateLimitedError(RequestError):
+    """Too much at once from one caller."""
+
+    code = "rate-limited"
+    title = "Too many requests"
+
+    def __init__(self, detail: str, retry_after_seconds: int) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class StoreError(AnalyticsError):
+    """A store is away or too slow: the same request may succeed later."""
+
+    code = "store"
+    title = "A store is unavailable"
+
+    def __init__(self, detail: str, retry_after_seconds: int = 5) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class WarehouseUnavailableError(StoreError):
+    """ClickHouse does not answer."""
+
+    code = "warehouse-unavailable"
+    title = "The warehouse is unavailable"
+
+
+class MetadataUnavailableError(StoreError):
+    """PostgreSQL does not answer."""
+
+    code = "metadata-unavailable"
+    title = "The metadata store is unavailable"
+
+
+class CacheUnavailableError(StoreError):
+    """Redis does not answer."""
+
+    code = "cache-unavailable"
+    title = "The cache is unavailable"
+
+
+class SpoolFullError(StoreError):
+    """The spool has no room for these events."""
+
+    code = "spool-full"
+    title = "The spool is full"
+
+
+class ShuttingDownError(StoreError):
+    """The service is stopping and takes nothing new."""
+
+    code = "shutting-down"
+    title = "The service is stopping"
+
+
+class QueryTimeoutError(StoreError):
+    """A question took longer than it may."""
+
+    code = "query-timeout"
+    title = "The question took too long"
+
+
+class IntegrityError(AnalyticsError):
+    """Data is not what it should be; a person must look."""
+
+    code = "integrity"
+    title = "Integrity error"
+
+
+class SchemaDriftError(IntegrityError):
+    """The database is not what the migrations made: a changed old file, or a gap."""
+
+    code = "schema-drift"
+    title = "The schema has drifted"
+
+
+class CorruptChunkError(IntegrityError):
+    """A spool record whose checksum is wrong where more data follows it."""
+
+    code = "corrupt-chunk"
+    title = "A spool record is damaged"
+
+
+class SpoolWriteError(IntegrityError):
+    """The disk refused a write or a sync: nothing may be answered 200 after it."""
+
+    code = "spool-write"
+    title = "The spool cannot be written"
+
+
+class InsertRejectedError(IntegrityError):
+    """The warehouse is there but refuses these rows."""
+
+    code = "insert-rejected"
+    title = "The warehouse refused rows"
+
+
+class StartError(AnalyticsError):
+    """The service cannot start as it is configured."""
+
+    code = "start"
+    title = "Cannot start"
+
+
+class SettingsError(StartError):
+    """A setting has a wrong value; the detail names it."""
+
+    code = "settings"
+    title = "A setting is wrong"
+
+
+class EngineStartError(StartError):
+    """An embedded engine did not come up."""
+
+    code = "engine-start"
+    title = "An engine did not start"

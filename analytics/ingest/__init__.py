@@ -1,0 +1,1 @@
+"""The way in: decode, validate, enrich, spool."""

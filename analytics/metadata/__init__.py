@@ -1,0 +1,1 @@
+"""PostgreSQL: people, projects, keys."""

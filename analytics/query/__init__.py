@@ -1,0 +1,1 @@
+"""Questions: spec, plan, SQL, result."""

@@ -1,0 +1,104 @@
+"""Every setting, read once from the environment (prefix `ANALYTICS_`) or a TOML file.
+
+Only `app.py`, `cli/`, `supervisor.py`, `services.py` and test fixtures see this; classes take the plain values they need.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from analytics.errors import SettingsError
+
+Role = Literal["api", "writer", "scheduler"]
+PREFIX = "ANALYTICS_"
+
+
+def _split_roles(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+class Settings(BaseSettings):
+    """The whole configuration. Each field is one `ANALYTICS_<NAME>` variable; `description` is what the README prints."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+
+    data_dir: Path = Field(Path("./data"), description="Folder of everything the service keeps on this machine.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    clickhouse_url: SecretStr | None = Field(None, description="`http(s)://user:password@host:8123/database`; absent: embedded chDB.")
+    clickhouse_readonly_url: SecretStr | None = Field(None, description="The analysts' ClickHouse user; absent: none.")
+    clickhouse_cluster: str | None = Field(None, description="Name of the ClickHouse cluster; absent: a single server.")
+    postgres_url: SecretStr | None = Field(None, description="`postgresql://…`; absent: embedded PostgreSQL.")
+    redis_url: SecretStr | None = Field(None, description="`redis://…`; absent: embedded Valkey.")
+    secret_key: SecretStr | None = Field(None, description="Signs tokens; absent: made and kept in the data dir (mode 0600).")
+    roles: Annotated[tuple[Role, ...], NoDecode, BeforeValidator(_split_roles)] = Field(
+        ("api", "writer", "scheduler"), description="What this process does: `api`, `writer`, `scheduler`, comma separated."
+    )
+    bootstrap_admin_email: str = Field("admin@example.com", description="Owner made at the first start.")
+    bootstrap_admin_password: SecretStr | None = Field(None, description="Its password; absent: made and printed once.")
+    bootstrap_project: str = Field("default", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Slug of the first project.")
+    bootstrap_write_key: SecretStr | None = Field(
+        None, description="Write key of the first project (`wk_…`); absent: made at the first start."
+    )
+    log_format: Literal["console", "json"] = Field("console", description="`console` or `json`.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="`debug`, `info`, `warning` or `error`.")
+    public_url: str | None = Field(None, description="Address the service is reached at from outside.")
+
+    spool_max_bytes: int = Field(
+        8_000_000_000, ge=10_000_000, description="Events waiting on disk may take this much; then 503. A project may take half of it."
+    )
+    spool_backlog_rows: int = Field(
+        150_000, ge=1_000, description="Above this many waiting events answers are slowed down, so that senders keep step."
+    )
+    spool_sync: bool = Field(True, description="fdatasync before each answer. Off loses acknowledged events at a power cut: tests only.")
+    batch_max_rows: int = Field(50_000, ge=1, le=500_000, description="Most events in one insert.")
+    batch_max_wait_ms: int = Field(250, ge=1, le=60_000, description="Longest a batch waits for more events.")
+    dedup_horizon_ids: int = Field(
+        100_000_000, ge=1_000_000, description="So many latest event ids are remembered against repeats (24 h at most)."
+    )
+    request_max_bytes: int = Field(20_000_000, ge=1_000, description="Largest body, after expansion.")
+    request_max_events: int = Field(10_000, ge=1, description="Most events in one request.")
+    project_events_per_second: int = Field(
+        1_000_000, ge=1, description="Rate limit of one project (burst: ten seconds of it); above it 429."
+    )
+    drain_timeout_seconds: float = Field(20.0, ge=0, description="Longest a stop waits for the spool to drain; the rest waits on disk.")
+    geoip_path: Path | None = Field(None, description="A MaxMind country or city file (.mmdb); absent: no countries.")
+    clock_offset_seconds: float = Field(0.0, description="Moves the service's clock: tests only.")
+
+    @field_validator("host")
+    @classmethod
+    def _host_not_blank(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("must not be blank")
+        return value
+
+
+def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
+    """Settings from `overrides`, then the environment, then the TOML file `config` (keys as in `Settings`, any case).
+
+    Raises SettingsError, naming each wrong setting as its environment variable.
+    """
+    from_file: dict[str, Any] = {}
+    if config is not None:
+        try:
+            from_file = {str(key).lower(): value for key, value in tomllib.loads(config.read_text("utf-8")).items()}
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(f"--config {config}: {error}") from error
+        unknown = sorted(set(from_file) - set(Settings.model_fields))
+        if unknown:
+            raise SettingsError(f"--config {config}: unknown setting {', '.join(unknown)}")
+    try:
+        environment = Settings().model_dump(exclude_unset=True)
+        return Settings.model_validate({**from_file, **environment, **{k: v for k, v in overrides.items() if v is not None}})
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(item) for item in error.errors())) from error
+
+
+def _sentence(item: Any) -> str:
+    name = str(item["loc"][0]) if item["loc"] else "?"
+    return f"{PREFIX}{name.upper()}: {item['msg']}"

@@ -1,0 +1,1 @@
+"""Events on disk before they are acknowledged."""

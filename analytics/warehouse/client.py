@@ -1,0 +1,246 @@
+"""ClickHouse behind one door: chDB in this process, or a server by URL.
+
+Calls are synchronous; `Warehouse.ask` runs one on a worker thread for the async side. Each lane (writer, question, control) has its own
+handles, and a handle is never shared between threads. The one thing to know: chDB allows one data path per process and one process per path.
+"""
+
+import threading
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Literal, cast
+from uuid import uuid4
+
+import anyio
+import anyio.to_thread
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from analytics.errors import EngineStartError, QueryTimeoutError, WarehouseUnavailableError
+from analytics.warehouse.embedded_config import write_embedded_config
+from analytics.warehouse.failures import insert_failure, question_failure
+from analytics.warehouse.limits import INSERT_SETTINGS, QUESTION_SETTINGS
+
+Lane = Literal["writer", "question", "control"]
+LANE_SIZES: Mapping[Lane, int] = {"writer": 2, "question": 4, "control": 2}
+OLDEST_SERVER = (26, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """An answer: `rows` are tuples in the order of `columns`; `elapsed_seconds` is the whole call."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[Any, ...]]
+    rows_read: int
+    bytes_read: int
+    elapsed_seconds: float
+    query_id: str
+
+    def dicts(self) -> list[dict[str, Any]]:
+        """The rows as dictionaries."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+class Warehouse:
+    """An open ClickHouse. Safe to use from many threads."""
+
+    def __init__(self, connect: "_Connect", embedded: bool) -> None:
+        self._connect = connect
+        self.embedded = embedded
+        self._idle: dict[Lane, SimpleQueue[Client]] = {lane: SimpleQueue() for lane in LANE_SIZES}
+        self._slots = {lane: threading.BoundedSemaphore(size) for lane, size in LANE_SIZES.items()}
+        self._limiters: dict[Lane, anyio.CapacityLimiter] = {}
+        self._closed = False
+        self._lock = threading.Lock()
+
+    # ---- questions ------------------------------------------------------
+
+    def query(
+        self,
+        sql: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        lane: Lane = "question",
+        settings: Mapping[str, Any] | None = None,
+        query_id: str | None = None,
+    ) -> Rows:
+        """Run one SELECT and read all of its answer.
+
+        Raises QueryTimeoutError, LimitExceededError or WarehouseUnavailableError.
+        """
+        query_id = query_id or uuid4().hex
+        merged = {**QUESTION_SETTINGS, **(settings or {})}
+        started = time.perf_counter()
+        with self._handle(lane) as client:
+            try:
+                # The comment lets a control handle find and kill the query where no query id can be given (chDB).
+                result = client.query(f"/*q:{query_id}*/ {sql}", parameters=dict(parameters or {}), settings=merged)
+            except (ClickHouseError, OSError) as error:
+                raise question_failure(error) from error
+        summary = cast(Mapping[str, Any], result.summary)
+        return Rows(
+            tuple(result.column_names),
+            cast(Sequence[tuple[Any, ...]], result.result_rows),
+            int(summary.get("read_rows", 0)),
+            int(summary.get("read_bytes", 0)),
+            time.perf_counter() - started,
+            query_id,
+        )
+
+    async def ask(
+        self,
+        sql: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        lane: Lane = "question",
+        settings: Mapping[str, Any] | None = None,
+        query_id: str | None = None,
+    ) -> Rows:
+        """`query`, on a worker thread of the lane."""
+        if lane not in self._limiters:
+            self._limiters[lane] = anyio.CapacityLimiter(LANE_SIZES[lane])
+        return await anyio.to_thread.run_sync(
+            lambda: self.query(sql, parameters, lane=lane, settings=settings, query_id=query_id), limiter=self._limiters[lane]
+        )
+
+    # ---- changes ---------------------------------------------------------
+
+    def command(self, sql: str, *, lane: Lane = "control", settings: Mapping[str, Any] | None = None) -> None:
+        """Run one statement that answers nothing (DDL, SYSTEM, ALTER). Raises the driver's error as ours."""
+        with self._handle(lane) as client:
+            try:
+                client.command(sql, settings=dict(settings or {}))
+            except (ClickHouseError, OSError) as error:
+                raise question_failure(error) from error
+
+    def execute(self, sql: str, *, lane: Lane = "control", settings: Mapping[str, Any] | None = None) -> None:
+        """Run one statement and let the driver's own error through: migrations want the engine's words."""
+        with self._handle(lane) as client:
+            client.command(sql, settings=dict(settings or {}))
+
+    def insert_arrow(
+        self,
+        table: str,
+        columns: Sequence[str],
+        payload: bytes,
+        *,
+        token: str | None = None,
+        lane: Lane = "writer",
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Insert an Arrow IPC stream of one record batch as one block.
+
+        `token` makes a repeat of the same insert harmless, in `table` and in every view on it.
+        Raises InsertRejectedError if the rows may be at fault, WarehouseUnavailableError otherwise.
+        """
+        merged: dict[str, Any] = {**INSERT_SETTINGS, **(settings or {})}
+        if token is not None:
+            merged["insert_deduplication_token"] = token
+        with self._handle(lane) as client:
+            try:
+                client.raw_insert(table, list(columns), payload, settings=merged, fmt="ArrowStream")
+            except (ClickHouseError, OSError) as error:
+                raise insert_failure(error) from error
+
+    # ---- life ------------------------------------------------------------
+
+    def ping(self) -> bool:
+        """Whether the engine answers."""
+        try:
+            with self._handle("control") as client:
+                return bool(client.ping())
+        except (ClickHouseError, OSError, WarehouseUnavailableError):
+            return False
+
+    def version(self) -> str:
+        """The engine's version, such as 26.9.2.1."""
+        return str(self.query("SELECT version()", lane="control").rows[0][0])
+
+    def close(self) -> None:
+        """Kill what runs and close every handle; afterwards every call raises WarehouseUnavailableError."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        deadline = time.monotonic() + 10
+        for lane, size in LANE_SIZES.items():
+            for _ in range(size):  # wait for handles in use: leaving the process with a query running crashes chDB
+                self._slots[lane].acquire(timeout=max(0.0, deadline - time.monotonic()))
+        for idle in self._idle.values():
+            while True:
+                try:
+                    idle.get_nowait().close()
+                except Empty:
+                    break
+
+    @contextmanager
+    def _handle(self, lane: Lane) -> Generator[Client]:
+        if not self._slots[lane].acquire(timeout=30):
+            raise QueryTimeoutError("No warehouse handle came free.")
+        broken = True
+        client: Client | None = None
+        try:
+            if self._closed:
+                raise WarehouseUnavailableError("The warehouse is closed.")
+            try:
+                client = self._idle[lane].get_nowait()
+            except Empty:
+                try:
+                    client = self._connect()
+                except (ClickHouseError, OSError) as error:
+                    raise WarehouseUnavailableError(f"The warehouse cannot be reached: {str(error)[:300]}") from error
+            yield client
+            broken = False
+        finally:
+            if client is not None:
+                if self.embedded or not broken:
+                    self._idle[lane].put(client)
+                else:
+                    client.close()
+            self._slots[lane].release()
+
+
+class _Connect:
+    """Opens one more handle to the same engine."""
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        self._arguments = dict(arguments)
+
+    def __call__(self) -> Client:
+        return clickhouse_connect.get_client(**self._arguments)
+
+
+def open_warehouse(url: str | None, embedded_path: Path) -> Warehouse:
+    """The server at `url`, or chDB with its data in `embedded_path`.
+
+    A server that is away is not an error here: its handles are opened at first use. Raises EngineStartError if chDB does not open.
+    """
+    if url is not None:
+        arguments = {"dsn": url, "autogenerate_session_id": False, "tz_mode": "aware", "connect_timeout": 5, "send_receive_timeout": 120}
+        return Warehouse(_Connect(arguments), embedded=False)
+    embedded_path.mkdir(parents=True, exist_ok=True)
+    config = write_embedded_config(embedded_path)
+    arguments = {
+        "interface": "chdb",
+        "path": str(embedded_path / "store"),
+        "chdb_options": {"config-file": str(config)},
+        "tz_mode": "aware",
+    }
+    warehouse = Warehouse(_Connect(arguments), embedded=True)
+    try:
+        warehouse.query("SELECT 1", lane="control")
+    except WarehouseUnavailableError as error:
+        raise EngineStartError(f"The embedded ClickHouse in {embedded_path} did not open: {error.detail}") from error
+    return warehouse
+
+
+def check_server_version(warehouse: Warehouse) -> None:
+    """Raises EngineStartError if the server is older than what the settings we send need."""
+    version = warehouse.version()
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_SERVER:
+        raise EngineStartError(f"ClickHouse {version} is too old: {'.'.join(map(str, OLDEST_SERVER))} or later is needed.")

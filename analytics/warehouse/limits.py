@@ -1,0 +1,29 @@
+"""The settings every statement carries, written out since the engine's defaults have moved between versions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+QUESTION_SETTINGS: Mapping[str, Any] = {
+    "max_execution_time": 30,
+    "max_memory_usage": 4_000_000_000,
+    "max_result_rows": 1_000_000,
+    "result_overflow_mode": "throw",
+    "max_threads": 2,
+}
+
+# One insert is one block: a retry that split differently would not be recognised by its token.
+INSERT_SETTINGS: Mapping[str, Any] = {
+    "async_insert": 0,
+    "max_insert_threads": 1,
+    "max_insert_block_size": 10_000_000,
+    "min_insert_block_size_rows": 10_000_000,
+    "min_insert_block_size_bytes": 10_000_000_000,
+    "input_format_parallel_parsing": 0,
+    "insert_deduplicate": 1,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "materialized_views_ignore_errors": 0,
+    "parallel_view_processing": 0,
+    "optimize_on_insert": 0,
+    "max_partitions_per_insert_block": 100,
+    "max_memory_usage": 4_000_000_000,
+}
