@@ -1,0 +1,301 @@
+"""Events on disk between their acknowledgement and their insert.
+
+One thread appends (group commit: one write and one fdatasync for many requests), one thread reads behind it and checkpoints. The one thing
+to know: `append` returns only when the disk has the records; after a failed sync nothing may be acknowledged any more, and nothing is.
+"""
+
+import errno
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from analytics.errors import SpoolFullError, SpoolWriteError
+from analytics.spool.chunk import RecordKind, encode_record
+from analytics.spool.files import read_text, replace_file, sync_folder
+from analytics.spool.segment import (
+    SEGMENT_MAGIC,
+    START_OF_SEGMENT,
+    Damage,
+    Position,
+    Record,
+    read_headers,
+    read_records,
+    segment_numbers,
+    segment_path,
+)
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A record to append: `reserved_bytes` is what `reserve` was told of it and is given back once it is counted."""
+
+    kind: RecordKind
+    project_id: str
+    received_ms: int
+    rows: int
+    payload: bytes
+    reserved_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolStats:
+    """What waits: sizes in bytes, events, and the receipt of the oldest in ms since 1970 (None: nothing waits)."""
+
+    pending_bytes: int
+    pending_rows: int
+    max_bytes: int
+    oldest_received_ms: int | None
+    segments: int
+
+
+class Spool:
+    """The spool in `folder`. Open it once; `open_spool` finds what an earlier run left."""
+
+    def __init__(self, folder: Path, max_bytes: int, sync: bool = True, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._sync = sync
+        self._segment_bytes = segment_bytes
+        self._lock = threading.Lock()
+        self._grown = threading.Condition(self._lock)
+        self._pending_bytes: dict[str, int] = {}
+        self._pending_rows: dict[str, int] = {}
+        self._reserved: dict[str, int] = {}
+        self._failed: str | None = None
+        self._fd = -1
+        folder.mkdir(parents=True, exist_ok=True)
+        self.node = self._node_name()
+        self._checkpoint = self._read_checkpoint()
+        self._oldest_received_ms: int | None = None
+        self._count_what_waits()
+        numbers = segment_numbers(folder)
+        # A new segment at each start: a torn end of the last one stays where it is and is read as what it is.
+        self._committed = self._open_segment(max([*numbers, self._checkpoint.segment]) + 1)
+
+    # ---- the way in -------------------------------------------------------
+
+    def reserve(self, project_id: str, size_bytes: int) -> None:
+        """Hold room for `size_bytes` of a project until they are appended or released.
+
+        Raises SpoolFullError if the spool has no room, or this project has taken its half of it: a flood of one leaves room for others.
+        """
+        with self._lock:
+            if self._failed:
+                raise SpoolFullError(f"Events cannot be kept: {self._failed}")
+            total = sum(self._pending_bytes.values()) + sum(self._reserved.values())
+            if total + size_bytes > self._max_bytes:
+                raise SpoolFullError("The spool is full: events wait for the warehouse.")
+            own = self._pending_bytes.get(project_id, 0) + self._reserved.get(project_id, 0)
+            if own + size_bytes > self._max_bytes // 2:
+                raise SpoolFullError("This project's share of the spool is full: its events wait for the warehouse.")
+            self._reserved[project_id] = self._reserved.get(project_id, 0) + size_bytes
+
+    def release(self, project_id: str, size_bytes: int) -> None:
+        """Give reserved room back."""
+        with self._lock:
+            self._release(project_id, size_bytes)
+
+    def append(self, records: Sequence[NewRecord]) -> None:
+        """Write all of `records` and sync them; only then return. Call it from one thread.
+
+        Raises SpoolFullError if the disk is full (nothing was kept), SpoolWriteError if the disk failed: then the process must end.
+        """
+        if self._failed:
+            raise SpoolWriteError(self._failed)
+        buffers: list[bytes] = []
+        for record in records:
+            buffers += encode_record(record.kind, record.project_id, record.received_ms, record.rows, record.payload)
+        size = sum(map(len, buffers))
+        committed = self._committed
+        if committed.offset > START_OF_SEGMENT and committed.offset + size > self._segment_bytes:
+            committed = self._open_segment(committed.segment + 1)
+        self._write(buffers, size, committed)
+        with self._grown:
+            self._committed = Position(committed.segment, committed.offset + size)
+            for record, payload in zip(records, buffers[1::2], strict=True):
+                self._count(record.project_id, len(payload), record.rows)
+                self._release(record.project_id, record.reserved_bytes)
+                if self._oldest_received_ms is None:
+                    self._oldest_received_ms = record.received_ms
+            self._grown.notify_all()
+
+    # ---- the way out ------------------------------------------------------
+
+    @property
+    def checkpoint(self) -> Position:
+        """Everything before it is in the warehouse."""
+        return self._checkpoint
+
+    @property
+    def committed(self) -> Position:
+        """Everything before it is on disk."""
+        return self._committed
+
+    def wait_for_more(self, position: Position, timeout_seconds: float) -> bool:
+        """Wait until there is something behind `position`; False if there is not in time."""
+        with self._grown:
+            return self._grown.wait_for(lambda: self._committed > self._skip_empty(position), timeout_seconds)
+
+    def wake(self) -> None:
+        """Let a waiting reader look again."""
+        with self._grown:
+            self._grown.notify_all()
+
+    def read(self, position: Position) -> Iterator[Record | Damage]:
+        """Committed records from `position` on, in the order of their receipt, with Damage where the disk lost something."""
+        committed = self._committed
+        for number in [n for n in segment_numbers(self._folder) if position.segment <= n <= committed.segment]:
+            start = position if number == position.segment else Position(number, START_OF_SEGMENT)
+            limit = committed.offset if number == committed.segment else None
+            yield from read_records(segment_path(self._folder, number), start, limit)
+
+    def advance(self, position: Position, taken: Mapping[str, tuple[int, int]], oldest_received_ms: int | None) -> None:
+        """Checkpoint: everything before `position` is stored. `taken` is (bytes, events) by project; segments behind it are removed.
+
+        `oldest_received_ms` is the receipt of the first record still waiting, None if nothing is.
+        """
+        replace_file(self._folder / "checkpoint", f"{position.segment} {position.offset}\n", sync=self._sync)
+        with self._lock:
+            self._checkpoint = position
+            for project_id, (size, rows) in taken.items():
+                self._count(project_id, -size, -rows)
+            self._oldest_received_ms = oldest_received_ms if self._pending_rows else None
+        for number in segment_numbers(self._folder):
+            if number < position.segment:
+                segment_path(self._folder, number).unlink(missing_ok=True)
+
+    # ---- what waits -------------------------------------------------------
+
+    def stats(self) -> SpoolStats:
+        """Sizes of what waits."""
+        with self._lock:
+            return SpoolStats(
+                sum(self._pending_bytes.values()),
+                sum(self._pending_rows.values()),
+                self._max_bytes,
+                self._oldest_received_ms,
+                self._committed.segment - self._checkpoint.segment + 1,
+            )
+
+    def pending_rows(self) -> int:
+        """Events that wait, of all projects."""
+        return sum(self._pending_rows.values())
+
+    def pending_rows_of(self, project_id: str) -> tuple[int, int]:
+        """Events of one project that wait, and the number of projects that have events waiting."""
+        return self._pending_rows.get(project_id, 0), len(self._pending_rows)
+
+    def has_room(self) -> bool:
+        """Whether one more request of usual size would be taken."""
+        with self._lock:
+            return not self._failed and sum(self._pending_bytes.values()) + sum(self._reserved.values()) + 1_000_000 <= self._max_bytes
+
+    def oldest_received_ms(self) -> int | None:
+        """Receipt of the oldest record that waits, in ms since 1970."""
+        return self._oldest_received_ms
+
+    def find(self, matches: Callable[[Record], bool]) -> bool:
+        """Whether a waiting record matches; reads all that waits."""
+        return any(isinstance(item, Record) and matches(item) for item in self.read(self._checkpoint))
+
+    def close(self) -> None:
+        """Close the open segment; what waits stays on disk."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    # ---- inside -----------------------------------------------------------
+
+    def _write(self, buffers: list[bytes], size: int, committed: Position) -> None:
+        try:
+            self._write_all(buffers)
+        except OSError as error:
+            try:
+                os.ftruncate(self._fd, committed.offset)
+                os.fdatasync(self._fd)
+            except OSError as second:
+                self._fail(second)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise SpoolFullError("The disk of the spool is full.") from error
+            self._fail(error)
+        if self._sync:
+            try:
+                os.fdatasync(self._fd)
+            except OSError as error:
+                # The kernel may have dropped the pages it could not write: a second sync would lie.
+                self._fail(error)
+
+    def _write_all(self, buffers: list[bytes]) -> None:
+        data = memoryview(b"".join(buffers))
+        while data:
+            data = data[os.write(self._fd, data) :]
+
+    def _fail(self, error: OSError) -> None:
+        self._failed = f"the spool's disk failed ({error.strerror})"
+        raise SpoolWriteError(self._failed) from error
+
+    def _open_segment(self, number: int) -> Position:
+        fd = os.open(segment_path(self._folder, number), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+        try:
+            os.write(fd, SEGMENT_MAGIC)
+            if self._sync:
+                os.fdatasync(fd)
+                sync_folder(self._folder)
+        except OSError as error:
+            os.close(fd)
+            self._fail(error)
+        self.close()
+        self._fd = fd
+        return Position(number, START_OF_SEGMENT)
+
+    def _skip_empty(self, position: Position) -> Position:
+        """The start of the open segment if nothing lies between `position` and it."""
+        start = Position(self._committed.segment, START_OF_SEGMENT)
+        return start if position < start and not self._pending_rows else position
+
+    def _count(self, project_id: str, size: int, rows: int) -> None:
+        for counts, change in ((self._pending_bytes, size), (self._pending_rows, rows)):
+            left = counts.get(project_id, 0) + change
+            if left > 0:
+                counts[project_id] = left
+            else:
+                counts.pop(project_id, None)
+
+    def _release(self, project_id: str, size_bytes: int) -> None:
+        left = self._reserved.get(project_id, 0) - size_bytes
+        if left > 0:
+            self._reserved[project_id] = left
+        else:
+            self._reserved.pop(project_id, None)
+
+    def _count_what_waits(self) -> None:
+        for number in segment_numbers(self._folder):
+            if number < self._checkpoint.segment:
+                segment_path(self._folder, number).unlink(missing_ok=True)
+                continue
+            start = self._checkpoint if number == self._checkpoint.segment else Position(number, START_OF_SEGMENT)
+            for header, _ in read_headers(segment_path(self._folder, number), start):
+                self._count(header.project_id, header.payload_bytes, header.rows)
+                if self._oldest_received_ms is None:
+                    self._oldest_received_ms = header.received_ms
+
+    def _read_checkpoint(self) -> Position:
+        text = read_text(self._folder / "checkpoint")
+        if text is None:
+            return Position(0, 0)
+        segment, offset = text.split()
+        return Position(int(segment), int(offset))
+
+    def _node_name(self) -> str:
+        """A name for this spool, made once: batches of two nodes must not share a token."""
+        path = self._folder / "node"
+        name = read_text(path)
+        if name is None:
+            name = uuid.uuid4().hex[:12]
+            replace_file(path, name, sync=True)
+        return name.strip()
