@@ -63,6 +63,7 @@ class Spool:
         self._segment_bytes = segment_bytes
         self._lock = threading.Lock()
         self._grown = threading.Condition(self._lock)
+        self._woken = 0
         self._pending_bytes: dict[str, int] = {}
         self._pending_rows: dict[str, int] = {}
         self._reserved: dict[str, int] = {}
@@ -136,14 +137,17 @@ class Spool:
         """Everything before it is on disk."""
         return self._committed
 
-    def wait_for_more(self, position: Position, timeout_seconds: float) -> bool:
-        """Wait until there is something behind `position`; False if there is not in time."""
+    def wait_for_rows(self, rows: int, timeout_seconds: float) -> int:
+        """Wait until `rows` events wait, or the time is over, or `wake` is called; the number that wait."""
         with self._grown:
-            return self._grown.wait_for(lambda: self._committed > self._skip_empty(position), timeout_seconds)
+            woken = self._woken
+            self._grown.wait_for(lambda: self.pending_rows() >= rows or self._woken != woken, timeout_seconds)
+            return self.pending_rows()
 
     def wake(self) -> None:
         """Let a waiting reader look again."""
         with self._grown:
+            self._woken += 1
             self._grown.notify_all()
 
     def read(self, position: Position) -> Iterator[Record | Damage]:
@@ -164,6 +168,9 @@ class Spool:
             self._checkpoint = position
             for project_id, (size, rows) in taken.items():
                 self._count(project_id, -size, -rows)
+            if position == self._committed:  # also after damage, whose events were counted but never read
+                self._pending_bytes.clear()
+                self._pending_rows.clear()
             self._oldest_received_ms = oldest_received_ms if self._pending_rows else None
         for number in segment_numbers(self._folder):
             if number < position.segment:
@@ -252,11 +259,6 @@ class Spool:
         self.close()
         self._fd = fd
         return Position(number, START_OF_SEGMENT)
-
-    def _skip_empty(self, position: Position) -> Position:
-        """The start of the open segment if nothing lies between `position` and it."""
-        start = Position(self._committed.segment, START_OF_SEGMENT)
-        return start if position < start and not self._pending_rows else position
 
     def _count(self, project_id: str, size: int, rows: int) -> None:
         for counts, change in ((self._pending_bytes, size), (self._pending_rows, rows)):
