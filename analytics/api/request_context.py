@@ -1,0 +1,104 @@
+"""Around every request: its id, its size limit, the safe headers, a line in the log, and an answer when nobody else made one.
+
+Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task per request. The one thing to know: it is the outermost layer, so what it
+catches has passed every exception handler already.
+"""
+
+import re
+import time
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from analytics.api.problems import internal_problem
+from analytics.errors import PayloadTooLargeError
+from analytics.telemetry.logging import log_context
+
+MAX_BODY_BYTES = 2_000_000  # a refused event of 1 MB, escaped and sent again, still fits; POST /v1/events has limits of its own
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}\Z")
+_PAGES = ("/docs", "/redoc")
+_QUIET = ("/healthz", "/readyz", "/metrics")
+_log = structlog.get_logger("analytics.api")
+
+
+class RequestContext:
+    """Binds `request_id` to the log and returns it as X-Request-Id; a readable id sent by the caller is kept."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = request_id_of(scope)
+        path: str = scope["path"]
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _set_headers(MutableHeaders(scope=message), request_id, path)
+            await send(message)
+
+        with log_context(request_id=request_id):
+            try:
+                await self._app(scope, _Bounded(scope, receive, self._max_body_bytes), send_with_headers)
+            except Exception as error:
+                _log.error("request failed unforeseen", method=scope["method"], path=path, exc_info=error)
+                if status == 0:
+                    code, headers, body = internal_problem(path)
+                    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+                    await send_with_headers({"type": "http.response.start", "status": code, "headers": raw})
+                    await send_with_headers({"type": "http.response.body", "body": body})
+                else:
+                    raise  # half an answer is out: only a broken connection tells the caller
+            finally:
+                if path not in _QUIET:
+                    elapsed_ms = round((time.perf_counter() - started) * 1000, 1)
+                    _log.debug("request", method=scope["method"], path=path, status=status, elapsed_ms=elapsed_ms)
+
+
+def request_id_of(scope: Scope) -> str:
+    """The caller's X-Request-Id if it is short and plain, else a new one."""
+    sent = Headers(scope=scope).get("x-request-id", "")
+    return sent if _REQUEST_ID.match(sent) else uuid4().hex
+
+
+def _set_headers(headers: MutableHeaders, request_id: str, path: str) -> None:
+    headers["x-request-id"] = request_id
+    headers["x-content-type-options"] = "nosniff"
+    headers["referrer-policy"] = "no-referrer"
+    headers["x-frame-options"] = "DENY"
+    headers.setdefault("cache-control", "no-store")
+    if not path.startswith(_PAGES):  # data, never a page: nothing in it may run
+        headers.setdefault("content-security-policy", "default-src 'none'; frame-ancestors 'none'")
+
+
+class _Bounded:
+    """A `receive` that stops at `limit` bytes, whether the length was declared or not."""
+
+    def __init__(self, scope: Scope, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._seen = 0
+        declared = Headers(scope=scope).get("content-length", "")
+        self._declared = int(declared) if declared.isdecimal() and len(declared) < 20 else 0
+
+    async def __call__(self) -> Message:
+        if self._declared > self._limit:
+            raise self._too_large()
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._seen += len(message.get("body", b""))
+            if self._seen > self._limit:
+                raise self._too_large()
+        return message
+
+    def _too_large(self) -> PayloadTooLargeError:
+        return PayloadTooLargeError(f"The body is larger than {self._limit} bytes.")

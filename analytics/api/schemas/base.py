@@ -1,0 +1,33 @@
+"""What all bodies and answers share: strict bodies, times as ISO 8601 UTC with milliseconds, plain text."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+
+
+def iso_utc(instant: datetime) -> str:
+    """`2026-11-22T10:00:00.123Z`."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(text: str) -> str:
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+UtcTime = Annotated[AwareDatetime, PlainSerializer(iso_utc, return_type=str)]
+PlainText = Annotated[str, AfterValidator(_plain)]
+
+
+class Body(BaseModel):
+    """A request body: a member it does not know is refused, so that a misspelt `expires_at` is not a key that never expires."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Answer(BaseModel):
+    """A response body."""
+
+    model_config = ConfigDict(from_attributes=True)
