@@ -1,0 +1,61 @@
+"""How fast senders may go: a rate limit for each project, and slower answers while the warehouse falls behind.
+
+Slowing answers down keeps events fresh under more load than the machine can take: senders that wait for their answers keep step. It is
+never used while the warehouse is away, when waiting would help nobody: then events are taken until the spool is full.
+"""
+
+import asyncio
+import math
+import threading
+import time
+from collections.abc import Callable
+
+from analytics.errors import RateLimitedError
+from analytics.spool.spool import Spool
+
+_BURST_SECONDS = 10
+_LONGEST_WAIT_SECONDS = 2.0
+_STEP_SECONDS = 0.01
+
+
+class Pace:
+    """Rate limits and back-pressure of one node."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        events_per_second: int,
+        backlog_rows: int,
+        warehouse_takes_events: Callable[[], bool],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._spool = spool
+        self._rate = events_per_second
+        self._backlog_rows = backlog_rows
+        self._warehouse_takes_events = warehouse_takes_events
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._spent: dict[str, tuple[float, float]] = {}  # project -> (when, events above the rate by then)
+
+    async def wait(self, project_id: str) -> None:
+        """Hold a request back while its project has more than its share of the backlog, two seconds at most."""
+        deadline = self._monotonic() + _LONGEST_WAIT_SECONDS
+        while self._is_behind(project_id) and self._monotonic() < deadline:
+            await asyncio.sleep(_STEP_SECONDS)
+
+    def charge(self, project_id: str, events: int) -> None:
+        """Count `events` against the project's rate. Raises RateLimitedError if its burst is used up; then nothing is counted."""
+        now = self._monotonic()
+        with self._lock:
+            when, spent = self._spent.get(project_id, (now, 0.0))
+            spent = max(0.0, spent - (now - when) * self._rate)
+            if spent + events > self._rate * _BURST_SECONDS and spent > 0:
+                wait = math.ceil((spent + events - self._rate * _BURST_SECONDS) / self._rate)
+                raise RateLimitedError(f"More than {self._rate:,} events a second of this project.", retry_after_seconds=max(1, wait))
+            self._spent[project_id] = (now, spent + events)
+
+    def _is_behind(self, project_id: str) -> bool:
+        if self._spool.pending_rows() <= self._backlog_rows or not self._warehouse_takes_events():
+            return False
+        own, projects = self._spool.pending_rows_of(project_id)
+        return own > self._backlog_rows // (projects + 1)

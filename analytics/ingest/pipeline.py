@@ -1,0 +1,26 @@
+"""The way of an event through the door, step by step.
+
+The first part runs here, before the answer, since it decides verdicts and what may reach the disk. The second part
+(`analytics/enrichment/steps.py`) runs in the writer, for tens of thousands of events at once: it only derives columns from columns.
+"""
+
+from collections.abc import Callable
+
+from analytics.ingest import steps
+from analytics.ingest.batch import EventBatch
+
+Step = Callable[[EventBatch], None]
+
+
+def door_steps(country_of: Callable[[str], str] | None) -> tuple[Step, ...]:
+    """The steps in order; `country_of` maps an address to an ISO country code, None if no GeoIP file is configured."""
+    return (
+        steps.require_user,
+        steps.check_properties,
+        steps.correct_clock,
+        steps.check_age,
+        steps.assign_ids,
+        steps.take_sender_address,
+        *((steps.country_step(country_of),) if country_of else ()),
+        steps.apply_ip_policy,
+    )

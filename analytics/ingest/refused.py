@@ -1,0 +1,54 @@
+"""Refused events on their way into the spool: kept with their reason, so that they can be listed, corrected and replayed."""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+
+import pyarrow as pa
+from msgspec import DecodeError, Raw
+from msgspec.json import Decoder, encode
+
+from analytics.domain.project import IpPolicy, Project
+from analytics.domain.verdict import Refusal
+from analytics.spool.schema import REFUSED_SCHEMA, to_payload
+
+KEPT_BYTES = 65_536
+_members = Decoder(dict[str, Raw])
+
+
+def refused_payload(project: Project, refusals: Sequence[Refusal]) -> bytes:
+    """The refusals of one project as a record payload."""
+    bodies = [_kept_body(project, refusal.body) for refusal in refusals]
+    columns = [
+        [uuid.uuid4().hex for _ in refusals],
+        ["refused"] * len(refusals),
+        [refusal.reason.value for refusal in refusals],
+        [refusal.detail[:1000] for refusal in refusals],
+        [refusal.event_id or "" for refusal in refusals],
+        bodies,
+        [len(refusal.body) for refusal in refusals],
+    ]
+    return to_payload(
+        pa.RecordBatch.from_arrays([pa.array(c, f.type) for c, f in zip(columns, REFUSED_SCHEMA, strict=True)], schema=REFUSED_SCHEMA)
+    )
+
+
+def _kept_body(project: Project, body: bytes) -> str:
+    """What is kept of the body: all of it up to 64 KiB, without the address where the project does not keep addresses."""
+    if project.ip_policy is not IpPolicy.KEEP:
+        body = _without_address(body)
+    if len(body) > KEPT_BYTES:
+        body = body[:KEPT_BYTES]
+    return body.decode("utf-8", "replace")
+
+
+def _without_address(body: bytes) -> bytes:
+    try:
+        event = _members.decode(body)
+        context = event.get("context")
+        if context is not None and bytes(context)[:1] == b"{":
+            event["context"] = Raw(encode({name: value for name, value in _members.decode(context).items() if name != "ip"}))
+        return encode(event)
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        # What cannot be read cannot be cleaned: its hash is enough to recognise it.
+        return f"sha256:{hashlib.sha256(body).hexdigest()}".encode()
