@@ -26,6 +26,10 @@ class Backoff:
         """It has been started now."""
         self.started_at, self.due_at = time.monotonic(), None
 
+    def age_seconds(self) -> float:
+        """Seconds since the last start."""
+        return time.monotonic() - self.started_at
+
     def may_start(self) -> bool:
         """Called while it is down: whether to start it now. The first call sets the time."""
         now = time.monotonic()

@@ -1,0 +1,129 @@
+"""The worker: one process, one event loop, the whole application. Started by the supervisor, never by hand.
+
+    python -m analytics.worker --listen-fd N --report-fd N
+
+The settings come in the environment, already resolved. What the supervisor wants to know goes over the report pipe, one JSON document a
+line: `{"ready": {...}}` once requests are served, or `{"failed": {...}}` if the start was refused.
+"""
+
+import argparse
+import json
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from analytics.app import create_app
+from analytics.errors import AnalyticsError
+from analytics.services import Services
+from analytics.settings import Settings, load_settings
+from analytics.telemetry.logging import configure_logging, log_unhandled
+
+GRACEFUL_SECONDS = 5  # for answers under way when the stop comes; what is spooled has its own time
+KEEP_ALIVE_SECONDS = 75  # longer than the 60 s for which load balancers keep an idle connection
+
+
+class Reports:
+    """The pipe to the supervisor; without one, silence."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
+
+    def send(self, kind: str, fields: Mapping[str, Any]) -> None:
+        """One line, written at once."""
+        if self._descriptor is not None:
+            os.write(self._descriptor, json.dumps({kind: fields}).encode() + b"\n")
+
+
+class StartWatch:
+    """Around the application: an error of ours that refuses the start is reported in one line instead of printed as a traceback."""
+
+    def __init__(self, app: ASGIApp, reports: Reports) -> None:
+        self._app = app
+        self._reports = reports
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        started = False
+        held: Message | None = None
+
+        async def watched(message: Message) -> None:
+            nonlocal started, held
+            if message["type"] == "lifespan.startup.failed":
+                held = message  # its text is the traceback: whether it is shown depends on the error, which comes next
+                return
+            started = started or message["type"] == "lifespan.startup.complete"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except AnalyticsError as error:
+            if started:
+                raise
+            self._reports.send("failed", {"code": error.code, "detail": error.detail, "kind": [c.__name__ for c in type(error).__mro__]})
+            await send({"type": "lifespan.startup.failed", "message": ""})
+        except BaseException:
+            if held is not None:
+                await send(held)
+            raise
+
+
+class Server(uvicorn.Server):
+    """Tells the supervisor once it serves."""
+
+    def __init__(self, config: uvicorn.Config, reports: Reports) -> None:
+        super().__init__(config)
+        self._reports = reports
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            self._reports.send("ready", _ready_fields(self.lifespan.state.get("services")))
+
+
+def _ready_fields(services: Services | None) -> dict[str, str]:
+    """What the ready line says beside the address: None values are left out."""
+    bootstrap = getattr(services, "bootstrap", None)
+    names = {"project_slug": "project", "write_key": "write_key", "admin_email": "admin_email", "admin_password": "admin_password"}
+    return {shown: value for name, shown in names.items() if (value := getattr(bootstrap, name, None)) is not None}
+
+
+def run(settings: Settings, listener: socket.socket, reports: Reports) -> int:
+    """Serve until a signal says stop; the exit code."""
+    config = uvicorn.Config(
+        StartWatch(create_app(settings), reports),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+    server = Server(config, reports)
+    server.run(sockets=[listener])
+    return 0 if server.started else 1
+
+
+def main() -> None:
+    """Entry point of the process."""
+    parser = argparse.ArgumentParser(prog="analytics.worker")
+    parser.add_argument("--listen-fd", type=int, required=True)
+    parser.add_argument("--report-fd", type=int)
+    arguments = parser.parse_args()
+    reports = Reports(arguments.report_fd)
+    settings = load_settings()
+    configure_logging(settings.log_format, settings.log_level)
+    log_unhandled()
+    raise SystemExit(run(settings, socket.socket(fileno=arguments.listen_fd), reports))
+
+
+if __name__ == "__main__":
+    main()
