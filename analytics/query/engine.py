@@ -1,0 +1,84 @@
+"""Asks the warehouse: plan, compile, run, read.
+
+The one thing to know: the watermark is read before the first statement runs, so that `data_as_of` is never later than what was read.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, cast
+from uuid import uuid4
+
+from analytics.clock import Clock
+from analytics.domain.project import Project
+from analytics.query.compiler import Compiled, compile_series, compile_top
+from analytics.query.planner import SeriesPlan, plan_trend
+from analytics.query.result import Meta, TrendAnswer, TrendLine, source_of, trend_lines
+from analytics.query.spec import TrendSpec
+from analytics.warehouse.client import Rows, Warehouse
+
+Watermark = Callable[[], datetime]
+
+
+class Questions:
+    """The engine of all questions over one warehouse. `watermark` says up to when every answered event is stored."""
+
+    def __init__(self, warehouse: Warehouse, clock: Clock, watermark: Watermark) -> None:
+        self._warehouse = warehouse
+        self._clock = clock
+        self._watermark = watermark
+
+    async def trends(self, project: Project, spec: TrendSpec) -> TrendAnswer:
+        """The values of every series of `spec` over the project's events.
+
+        Raises InvalidQueryError if a demanded rollup cannot answer, LimitExceededError, QueryTimeoutError, WarehouseUnavailableError.
+        Exact quantiles and distinct counts hold their values in memory: at the limit of a question's memory they fail, they never estimate.
+        """
+        asking = _Asking(self._warehouse, self._watermark())
+        plans = plan_trend(spec, project.timezone)
+        lines: list[TrendLine] = []
+        for plan in plans:
+            lines += await self._series(asking, project, spec, plan)
+        return TrendAnswer(spec.buckets.labels, lines, asking.meta(plans))
+
+    async def _series(self, asking: "_Asking", project: Project, spec: TrendSpec, plan: SeriesPlan) -> list[TrendLine]:
+        today = self._clock.now().date()
+        groups: list[str] | None = None
+        if spec.breakdown is not None:
+            groups = [str(row[0]) for row in (await asking.run(compile_top(spec, plan, project.id, today))).rows]
+            if not groups:
+                return []
+        compiled = compile_series(spec, plan, project.id, today, groups)
+        rows = await asking.run(compiled)
+        return trend_lines(spec, plan.series, compiled.bucket_keys, groups, cast(Sequence[Any], rows.rows))
+
+
+class _Asking:
+    """The statements of one question, counted."""
+
+    def __init__(self, warehouse: Warehouse, data_as_of: datetime) -> None:
+        self._warehouse = warehouse
+        self._data_as_of = data_as_of
+        self._query_id = uuid4().hex
+        self._started = time.perf_counter()
+        self._statements = 0
+        self._rows_read = 0
+        self._bytes_read = 0
+
+    async def run(self, compiled: Compiled) -> Rows:
+        self._statements += 1
+        rows = await self._warehouse.ask(compiled.sql, compiled.parameters, query_id=f"{self._query_id}-{self._statements}")
+        self._rows_read += rows.rows_read
+        self._bytes_read += rows.bytes_read
+        return rows
+
+    def meta(self, plans: Sequence[SeriesPlan]) -> Meta:
+        return Meta(
+            query_id=self._query_id,
+            elapsed_ms=round((time.perf_counter() - self._started) * 1000),
+            rows_read=self._rows_read,
+            bytes_read=self._bytes_read,
+            cached=False,
+            data_as_of=self._data_as_of,
+            source=source_of([plan.is_rollup for plan in plans]),
+        )
