@@ -158,11 +158,8 @@ class Spool:
             limit = committed.offset if number == committed.segment else None
             yield from read_records(segment_path(self._folder, number), start, limit)
 
-    def advance(self, position: Position, taken: Mapping[str, tuple[int, int]], oldest_received_ms: int | None) -> None:
-        """Checkpoint: everything before `position` is stored. `taken` is (bytes, events) by project; segments behind it are removed.
-
-        `oldest_received_ms` is the receipt of the first record still waiting, None if nothing is.
-        """
+    def advance(self, position: Position, taken: Mapping[str, tuple[int, int]]) -> None:
+        """Checkpoint: everything before `position` is stored. `taken` is (bytes, events) by project; segments behind it are removed."""
         replace_file(self._folder / "checkpoint", f"{position.segment} {position.offset}\n", sync=self._sync)
         with self._lock:
             self._checkpoint = position
@@ -171,7 +168,14 @@ class Spool:
             if position == self._committed:  # also after damage, whose events were counted but never read
                 self._pending_bytes.clear()
                 self._pending_rows.clear()
-            self._oldest_received_ms = oldest_received_ms if self._pending_rows else None
+            waiting = bool(self._pending_rows)
+            if not waiting:
+                self._oldest_received_ms = None
+        if waiting:
+            # Only this thread moves the oldest forward; `append` sets it only when nothing waits.
+            self._oldest_received_ms = next(
+                (item.header.received_ms for item in self.read(position) if isinstance(item, Record)), self._oldest_received_ms
+            )
         for number in segment_numbers(self._folder):
             if number < position.segment:
                 segment_path(self._folder, number).unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from uuid import uuid4
 import anyio
 import anyio.to_thread
 import clickhouse_connect
+import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
@@ -91,6 +92,14 @@ class Warehouse:
             time.perf_counter() - started,
             query_id,
         )
+
+    def query_arrow(self, sql: str, parameters: Mapping[str, Any] | None = None, *, lane: Lane = "question") -> pa.Table:
+        """Run one SELECT of our own and read its answer as an Arrow table. Raises as `query`."""
+        with self._handle(lane) as client:
+            try:
+                return client.query_arrow(sql, parameters=dict(parameters or {}), settings={**QUESTION_SETTINGS, "max_result_rows": 0})
+            except (ClickHouseError, OSError) as error:
+                raise question_failure(error) from error
 
     async def ask(
         self,

@@ -5,9 +5,9 @@
 CREATE TABLE events
 (
     project_id LowCardinality(String),
-    date Date COMMENT 'day of timestamp, UTC',
+    date Date DEFAULT toDate(timestamp) COMMENT 'day of timestamp, UTC',
     event LowCardinality(String),
-    user_hash UInt64 CODEC(LZ4) COMMENT 'xxh3 of person',
+    user_hash UInt64 DEFAULT xxh3(person) CODEC(LZ4),
     id_hash UInt64 CODEC(NONE) COMMENT 'first half of the keyed 128-bit hash of event_id',
     id_check UInt64 CODEC(NONE) COMMENT 'second half',
     timestamp DateTime64(3, 'UTC') CODEC(LZ4),
@@ -15,7 +15,7 @@ CREATE TABLE events
     local_date Date COMMENT 'day of timestamp in the zone of the project',
     expires_on Date COMMENT 'first day on which the row is gone',
     event_id String,
-    person String COMMENT 'user_id, else anonymous_id',
+    person String DEFAULT if(user_id = '', anonymous_id, user_id) COMMENT 'who counts as the user until identities are linked',
     user_id String,
     anonymous_id String,
     session_id String,

@@ -1,0 +1,1 @@
+"""What the service adds to an event from what the event says."""
