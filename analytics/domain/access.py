@@ -1,0 +1,179 @@
+"""Who may do what: principals, roles, scopes, and the one table and the one function that decide.
+
+Whoever is not of a project learns nothing of it: an unknown project and a foreign one are the same NotFoundError. A write key may only
+send events, so on every other route it is ForbiddenError before anything is looked up.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from analytics.domain.project import Project
+from analytics.errors import FieldError, ForbiddenError, InvalidRequestError, NotFoundError
+
+
+class Role(StrEnum):
+    """What a person is in a project; each may all that those before it may. Owners are above, in every project."""
+
+    VIEWER = "viewer"
+    ANALYST = "analyst"
+    EDITOR = "editor"
+    ADMIN = "admin"
+
+    def reaches(self, least: "Role") -> bool:
+        """Whether this role is `least` or above."""
+        order = tuple(Role)
+        return order.index(self) >= order.index(least)
+
+
+class Scope(StrEnum):
+    """What an API token may; beside these there is `endpoint:NAME`."""
+
+    READ = "read"
+    PERSONAL_DATA = "personal-data"
+    SQL = "sql"
+    MANAGE = "manage"
+
+
+ENDPOINT_SCOPE = re.compile(r"endpoint:[a-z0-9][a-z0-9_-]{0,99}\Z")
+
+
+def check_scopes(scopes: list[str]) -> tuple[str, ...]:
+    """`scopes` without repeats, in order. Raises InvalidRequestError naming those that do not exist."""
+    wrong = [
+        FieldError(f"/scopes/{place}", f"{scope[:50]!r} is none of {', '.join(Scope)}, endpoint:NAME")
+        for place, scope in enumerate(scopes)
+        if scope not in set(Scope) and not ENDPOINT_SCOPE.match(scope)
+    ]
+    if wrong:
+        raise InvalidRequestError(wrong[0].detail, wrong)
+    return tuple(dict.fromkeys(scopes))
+
+
+class Permission(StrEnum):
+    """One thing that a route does. A new route takes one of these or adds a line to RULES."""
+
+    # in a project
+    READ_PROJECT = "read-project"
+    ASK_QUESTIONS = "ask-questions"  # trends and journeys: numbers, no persons
+    WATCH_LIVE = "watch-live"  # counters; the events in the stream need READ_EVENTS too
+    READ_EVENTS = "read-events"  # rows with persons in them
+    MANAGE_REJECTED = "manage-rejected"  # list, correct and replay refused events
+    MANAGE_KEYS = "manage-keys"
+    MANAGE_TOKENS = "manage-tokens"
+    MANAGE_MEMBERS = "manage-members"
+    # over all projects
+    READ_SELF = "read-self"
+    LIST_PROJECTS = "list-projects"  # one's own
+    CREATE_PROJECT = "create-project"
+    CREATE_USER = "create-user"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`role`: the least a member needs (None: owners only). `scopes`: all that a token needs (None: no token may)."""
+
+    role: Role | None
+    scopes: frozenset[str] | None
+
+
+def _scopes(*scopes: Scope) -> frozenset[str]:
+    return frozenset(scopes)
+
+
+RULES: Mapping[Permission, Rule] = {
+    Permission.READ_PROJECT: Rule(Role.VIEWER, _scopes()),
+    Permission.ASK_QUESTIONS: Rule(Role.ANALYST, _scopes(Scope.READ)),
+    Permission.WATCH_LIVE: Rule(Role.VIEWER, _scopes(Scope.READ)),
+    Permission.READ_EVENTS: Rule(Role.ANALYST, _scopes(Scope.PERSONAL_DATA)),
+    Permission.MANAGE_REJECTED: Rule(Role.EDITOR, _scopes(Scope.MANAGE, Scope.PERSONAL_DATA)),
+    Permission.MANAGE_KEYS: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
+    Permission.MANAGE_TOKENS: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
+    Permission.MANAGE_MEMBERS: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
+}
+# Over all projects: who is signed in at all, or owners alone.
+ANYBODY = frozenset({Permission.READ_SELF, Permission.LIST_PROJECTS})
+OWNERS = frozenset({Permission.CREATE_PROJECT, Permission.CREATE_USER})
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody signed in. `roles`: project id to role."""
+
+    id: str
+    email: str
+    name: str
+    is_owner: bool = False
+    roles: Mapping[str, Role] = field(default_factory=dict[str, Role])
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A machine with an API token of one project."""
+
+    id: str
+    name: str
+    project_id: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteKey:
+    """Whoever sends with a project's write key: anybody."""
+
+    project_id: str
+
+
+Principal = Person | Token | WriteKey
+
+
+def is_of(principal: Principal, project: Project) -> bool:
+    """Whether `principal` may know that `project` exists."""
+    if isinstance(principal, Person):
+        return principal.is_owner or project.id in principal.roles
+    return principal.project_id == project.id
+
+
+def may(principal: Principal, project: Project | None, permission: Permission) -> bool:
+    """Whether `principal` may do `permission` in `project` (None: over all projects)."""
+    if isinstance(principal, WriteKey):
+        return False
+    if permission in ANYBODY:
+        return True
+    if isinstance(principal, Person) and principal.is_owner:
+        return True
+    if project is None or permission in OWNERS or not is_of(principal, project):
+        return False
+    rule = RULES[permission]
+    if isinstance(principal, Token):
+        return rule.scopes is not None and rule.scopes <= principal.scopes
+    return rule.role is not None and principal.roles[project.id].reaches(rule.role)
+
+
+def require(principal: Principal, project: Project | None, permission: Permission) -> None:
+    """Let `principal` do `permission` in `project`, or raise ForbiddenError; NotFoundError where even the project is none of its business.
+
+    `project` is None for permissions over all projects, and for a slug that no project has: both are decided alike.
+    """
+    if isinstance(principal, WriteKey):
+        raise ForbiddenError("A write key may only send events.")
+    if permission not in ANYBODY and permission not in OWNERS and (project is None or not is_of(principal, project)):
+        raise NotFoundError
+    if not may(principal, project, permission):
+        raise ForbiddenError(_lacking(principal, permission))
+
+
+def require_grantable(principal: Principal, scopes: tuple[str, ...]) -> None:
+    """A token may make tokens, but none that may more than itself. Raises ForbiddenError."""
+    if isinstance(principal, Token) and not principal.scopes.issuperset(scopes):
+        raise ForbiddenError("A token cannot make one with scopes that it has not itself.")
+
+
+def _lacking(principal: Principal, permission: Permission) -> str:
+    if permission in OWNERS:
+        return "Only an owner may do this."
+    rule = RULES[permission]
+    if isinstance(principal, Token):
+        return f"This needs a token with the scope {' and '.join(sorted(rule.scopes))}." if rule.scopes else "A token may not do this."
+    return f"This needs the role {rule.role} or above." if rule.role else "Only an owner may do this."

@@ -1,0 +1,144 @@
+"""All projects and good write keys in memory, so that the way in waits for no database.
+
+A change is in here at once if this process made it, and within a second if another did: PostgreSQL notifies, and every half second the
+number that each change raises is read, since a notification may be lost (a pooler in between swallows them all). The one thing to know:
+while PostgreSQL is away the last picture stays good, so events are still accepted.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+from analytics.domain.project import Project
+from analytics.errors import MetadataUnavailableError
+from analytics.metadata.pool import Database, Row
+from analytics.metadata.project_rows import project_of
+from analytics.statements import postgres
+
+POLL_SECONDS = 0.5
+ANSWER_SECONDS = 5.0
+RETRY_SECONDS = 0.5
+_log = structlog.get_logger("analytics.metadata")
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    version: int = 0
+    by_key: Mapping[str, Project] = field(default_factory=dict[str, Project])
+    by_id: Mapping[str, Project] = field(default_factory=dict[str, Project])
+    by_slug: Mapping[str, Project] = field(default_factory=dict[str, Project])
+
+
+class KeyDirectory:
+    """Look-ups are plain dictionary reads, good from any thread; the rest is for the event loop."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._picture = _Picture()
+        self._loading = asyncio.Lock()
+        self._confirmed_at: float | None = None
+        self._following = True
+
+    # ---- look-ups --------------------------------------------------------
+
+    def project_of_key(self, key: str) -> Project | None:
+        """The project a good write key sends into."""
+        return self._picture.by_key.get(key)
+
+    def project_by_id(self, project_id: str) -> Project | None:
+        """The project with this id."""
+        return self._picture.by_id.get(project_id)
+
+    def project_by_slug(self, slug: str) -> Project | None:
+        """The project with this slug."""
+        return self._picture.by_slug.get(slug)
+
+    def all(self) -> tuple[Project, ...]:
+        """Every project, by slug."""
+        return tuple(self._picture.by_slug.values())
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the keys have been read since the start: before that nobody can be let in."""
+        return self._confirmed_at is not None
+
+    @property
+    def stale_seconds(self) -> float:
+        """How long ago this was last known to be current; infinite before the first time. Normally under a second."""
+        return float("inf") if self._confirmed_at is None else time.monotonic() - self._confirmed_at
+
+    # ---- keeping current -------------------------------------------------
+
+    async def refresh(self) -> None:
+        """Read everything now. Raises MetadataUnavailableError."""
+        statements = postgres("directory")
+        async with self._loading, self._database.read() as connection:
+            # The number first: what changes in between makes the picture newer than its number says, and it is read once more.
+            version = await connection.one(statements["version"])
+            projects = [project_of(row) for row in await connection.all(statements["projects"])]
+            by_id = {project.id: project for project in projects}
+            keys = await connection.all(statements["keys"])
+            self._picture = _Picture(
+                version["version"] if version else 0,
+                {row["key"]: by_id[row["project_id"]] for row in keys if row["project_id"] in by_id},
+                by_id,
+                {project.slug: project for project in projects},
+            )
+            self._confirmed_at = time.monotonic()
+
+    async def catch_up(self) -> None:
+        """`refresh` after a change of our own; if that fails the change is seen a little later."""
+        with suppress(MetadataUnavailableError):
+            await self.refresh()
+
+    async def follow(self, url: str) -> None:
+        """Stay current until cancelled, on a connection of its own to `url`."""
+        while True:
+            try:
+                # With autocommit, and not from the pool: LISTEN belongs to one connection for as long as it lives.
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    connection = await AsyncConnection[Row].connect(url, autocommit=True, row_factory=dict_row)
+                async with connection:
+                    await self._listen(connection)
+            except (psycopg.Error, OSError, MetadataUnavailableError, TimeoutError) as error:
+                if self._following:
+                    _log.warning("projects and keys are as last known: PostgreSQL is away", error=" ".join(str(error).split())[:300])
+                self._following = False
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self, connection: AsyncConnection[Row]) -> None:
+        statement = postgres("directory")["version"].sql.encode()
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await connection.execute("LISTEN directory_changed")
+        while True:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                row = await (await connection.execute(statement)).fetchone()
+            if row is None or row["version"] != self._picture.version:
+                await self.refresh()
+            self._confirmed_at = time.monotonic()
+            if not self._following:
+                self._following = True
+                _log.info("projects and keys are current again")
+            async for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
+                pass
+
+
+@asynccontextmanager
+async def open_key_directory(url: str, database: Database) -> AsyncGenerator[KeyDirectory]:
+    """A directory that is loaded and follows. Raises MetadataUnavailableError if the first reading fails."""
+    directory = KeyDirectory(database)
+    await directory.refresh()
+    following = asyncio.create_task(directory.follow(url), name="key-directory")
+    try:
+        yield directory
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following

@@ -1,0 +1,137 @@
+"""PostgreSQL behind one door: connections from a pool, the driver's errors as ours, and every change through `Database.change`.
+
+The one thing to know: a lost server is MetadataUnavailableError within seconds and heals by itself; a connection that died in the pool is
+found before it is handed out.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from analytics.errors import ConflictError, InvalidRequestError, MetadataUnavailableError
+from analytics.statements import Statement
+
+Row = DictRow
+_log = structlog.get_logger("analytics.metadata")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who does what to what: said by every change, logged, and to be kept as the audit."""
+
+    actor: str  # a person's or token's id, or "bootstrap"
+    action: str  # "key.create"
+    target: str  # the id of what is changed
+    project_id: str | None = None
+
+
+class Connection:
+    """One connection in use, running our statements."""
+
+    def __init__(self, raw: AsyncConnection[Row]) -> None:
+        self._raw = raw
+
+    async def all(self, statement: Statement, **values: Any) -> list[Row]:
+        """Every row of the answer, as dictionaries."""
+        return await (await self._execute(statement, values)).fetchall()
+
+    async def one(self, statement: Statement, **values: Any) -> Row | None:
+        """The first row of the answer, or None."""
+        return await (await self._execute(statement, values)).fetchone()
+
+    async def run(self, statement: Statement, **values: Any) -> int:
+        """Run a statement for its effect; the number of rows it touched."""
+        return (await self._execute(statement, values)).rowcount
+
+    async def _execute(self, statement: Statement, values: Mapping[str, Any]) -> psycopg.AsyncCursor[Row]:
+        return await self._raw.execute(statement.sql.encode(), values)
+
+
+class Database:
+    """The open pool. For one event loop."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Row]]) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[Connection]:
+        """A connection for questions. Raises MetadataUnavailableError."""
+        async with _errors_as_ours(), self._pool.connection() as raw:
+            yield Connection(raw)
+
+    @asynccontextmanager
+    async def change(self, change: Change) -> AsyncGenerator[Connection]:
+        """A connection in a transaction that is committed if the block ends well: the one place through which all changes go.
+
+        Raises ConflictError for a value that must be unique, InvalidRequestError for one that cannot be stored, MetadataUnavailableError.
+        """
+        async with _errors_as_ours(), self._pool.connection() as raw, raw.transaction():
+            yield Connection(raw)
+        _log.info("changed", actor=change.actor, action=change.action, target=change.target, project_id=change.project_id)
+
+    async def ping(self) -> bool:
+        """Whether PostgreSQL answers."""
+        try:
+            async with _errors_as_ours(), self._pool.connection(timeout=2.0) as raw:
+                await raw.execute("SELECT 1")
+        except MetadataUnavailableError:
+            return False
+        return True
+
+
+@asynccontextmanager
+async def open_database(url: str, max_connections: int = 8, wait_seconds: float = 3.0) -> AsyncGenerator[Database]:
+    """The database at `url`; it may be away. A caller waits `wait_seconds` for a connection before it is told so."""
+    pool: AsyncConnectionPool[AsyncConnection[Row]] = AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=max_connections,
+        open=False,
+        timeout=wait_seconds,
+        max_waiting=200,
+        max_idle=300,
+        # After this the pool gives up until somebody asks again: its pauses between tries would grow beyond what a caller waits.
+        reconnect_timeout=wait_seconds,
+        check=AsyncConnectionPool[AsyncConnection[Row]].check_connection,
+        kwargs={
+            "autocommit": True,
+            "row_factory": dict_row,
+            "connect_timeout": 5,
+            "application_name": "analytics",
+            "options": "-c statement_timeout=10s -c idle_in_transaction_session_timeout=30s -c timezone=UTC",
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
+        },
+        name="metadata",
+    )
+    await pool.open(wait=False)
+    try:
+        yield Database(pool)
+    finally:
+        await pool.close(timeout=5)
+
+
+@asynccontextmanager
+async def _errors_as_ours() -> AsyncGenerator[None]:
+    try:
+        yield
+    except (PoolTimeout, TooManyRequests, PoolClosed) as error:
+        raise MetadataUnavailableError("PostgreSQL gives no connection.") from error
+    except psycopg.errors.UniqueViolation as error:
+        raise ConflictError("That exists already.") from error
+    except psycopg.errors.ForeignKeyViolation as error:
+        raise ConflictError("That changed in between; ask again.") from error
+    except psycopg.DataError as error:  # such as a NUL in a text
+        raise InvalidRequestError("A value cannot be stored.") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        _log.warning("postgresql failed", error=" ".join(str(error).split())[:300])
+        raise MetadataUnavailableError("PostgreSQL does not answer.") from error

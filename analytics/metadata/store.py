@@ -1,0 +1,54 @@
+"""Everything in PostgreSQL, opened together."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from analytics.clock import Clock
+from analytics.metadata.bootstrap import BootstrapResult, BootstrapWishes, bootstrap
+from analytics.metadata.key_directory import KeyDirectory, open_key_directory
+from analytics.metadata.keys import WriteKeys
+from analytics.metadata.pool import Database, open_database
+from analytics.metadata.projects import Projects
+from analytics.metadata.refresh_tokens import RefreshTokens
+from analytics.metadata.secrets import Passwords
+from analytics.metadata.tokens import ApiTokens
+from analytics.metadata.users import Members, Users
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """One part per aggregate; `directory` is what is read on the way in."""
+
+    database: Database
+    directory: KeyDirectory
+    projects: Projects
+    write_keys: WriteKeys
+    api_tokens: ApiTokens
+    users: Users
+    members: Members
+    refresh_tokens: RefreshTokens
+    bootstrapped: BootstrapResult
+
+
+@asynccontextmanager
+async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes) -> AsyncGenerator[Metadata]:
+    """The migrated database at `url`, with what `wishes` ask for made and the directory loaded.
+
+    Raises MetadataUnavailableError or SettingsError.
+    """
+    async with open_database(url) as database:
+        passwords = Passwords()
+        made = await bootstrap(database, passwords, clock, wishes)
+        async with open_key_directory(url, database) as directory:
+            yield Metadata(
+                database,
+                directory,
+                Projects(database, directory, clock),
+                WriteKeys(database, directory, clock),
+                ApiTokens(database, clock),
+                Users(database, passwords, clock),
+                Members(database, clock),
+                RefreshTokens(database, clock),
+                made,
+            )

@@ -1,0 +1,21 @@
+-- name: insert
+-- One API token, as its hash.
+INSERT INTO api_tokens (id, project_id, name, token_hash, last_four, scopes, created_at, expires_at)
+VALUES (%(id)s, %(project_id)s, %(name)s, %(token_hash)s, %(last_four)s, %(scopes)s, %(created_at)s, %(expires_at)s);
+
+-- name: page
+-- API tokens of a project, oldest first; `after` is the last of the page before.
+SELECT id, project_id, name, last_four, scopes, created_at, expires_at
+FROM api_tokens
+WHERE project_id = %(project_id)s
+  AND (%(after_id)s::text IS NULL OR (created_at, id) > (%(after_created_at)s::timestamptz, %(after_id)s::text))
+ORDER BY created_at, id
+LIMIT %(limit)s;
+
+-- name: by_hash
+-- The token behind a secret, or none.
+SELECT id, project_id, name, scopes, expires_at FROM api_tokens WHERE token_hash = %(token_hash)s;
+
+-- name: delete
+-- End a token.
+DELETE FROM api_tokens WHERE id = %(id)s AND project_id = %(project_id)s;

@@ -1,0 +1,12 @@
+-- name: version
+-- The number that every change of projects and write keys raises.
+SELECT version FROM directory_version;
+
+-- name: projects
+-- All projects.
+SELECT id, slug, name, timezone, created_at, ip_policy, retention_days, event_max_bytes, event_max_age_days, id_seed
+FROM projects ORDER BY slug;
+
+-- name: keys
+-- All write keys that are good.
+SELECT key, project_id FROM write_keys WHERE revoked_at IS NULL;

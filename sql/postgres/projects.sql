@@ -1,0 +1,12 @@
+-- name: insert
+-- One project; its slug must be new.
+INSERT INTO projects
+    (id, slug, name, timezone, created_at, ip_policy, retention_days, event_max_bytes, event_max_age_days, id_seed)
+VALUES
+    (%(id)s, %(slug)s, %(name)s, %(timezone)s, %(created_at)s, %(ip_policy)s, %(retention_days)s, %(event_max_bytes)s,
+     %(event_max_age_days)s, %(id_seed)s);
+
+-- name: by_slug
+-- One project, or none.
+SELECT id, slug, name, timezone, created_at, ip_policy, retention_days, event_max_bytes, event_max_age_days, id_seed
+FROM projects WHERE slug = %(slug)s;
