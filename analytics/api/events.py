@@ -1,0 +1,243 @@
+"""`POST /v1/events`: the way in, as bare ASGI.
+
+It stands before FastAPI since a route of FastAPI costs as much as decoding 150 events. The one thing to know: whatever is not a POST or a
+preflight of exactly this path goes through to the application behind it.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from analytics.api.problems import internal_problem, problem, problem_of
+from analytics.api.request_context import request_id_of
+from analytics.domain.project import Project
+from analytics.errors import (
+    AnalyticsError,
+    PayloadTooLargeError,
+    SpoolFullError,
+    StoreError,
+    UnauthenticatedError,
+    UnreadableBodyError,
+    UnsupportedEncodingError,
+)
+from analytics.ingest.ingestor import Ingestor, Request, Verdict
+from analytics.telemetry.metrics import Metrics
+
+PATH = "/v1/events"
+_NDJSON = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+_JSON = frozenset({"", "application/json", "text/plain"})
+_BODY_SECONDS = 60.0
+_BODIES_BYTES = 400_000_000  # of all requests that are being received or decoded
+_ALLOWED_HEADERS = b"authorization, content-type, content-encoding, x-write-key, x-request-id"
+_CORS = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"retry-after, x-request-id"),
+]
+_PREFLIGHT = [
+    *_CORS,
+    (b"access-control-allow-methods", b"POST, OPTIONS"),
+    (b"access-control-allow-headers", _ALLOWED_HEADERS),
+    (b"access-control-max-age", b"86400"),
+    (b"content-length", b"0"),
+]
+_log = structlog.get_logger("analytics.ingest")
+
+
+class WriteKeys(Protocol):
+    """Who may send: the project of a write key that is not revoked."""
+
+    def project_of(self, write_key: str) -> Project | None:
+        """The project, None for an unknown or revoked key."""
+        ...
+
+
+class _SenderGone(Exception):
+    """The sender hung up before its body was whole."""
+
+
+class EventsIngest:
+    """Answers POST and OPTIONS of `/v1/events`, passes everything else on."""
+
+    def __init__(self, app: ASGIApp, parts: Callable[[], tuple[Ingestor, WriteKeys, Metrics]], max_body_bytes: int) -> None:
+        """`parts` gives the open services; it is only called while the application runs."""
+        self._app = app
+        self._parts = parts
+        self._max_body_bytes = max_body_bytes
+        self._held_bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] not in ("POST", "OPTIONS"):
+            await self._app(scope, receive, send)
+            return
+        if scope["method"] == "OPTIONS":
+            await _send(send, 204, _PREFLIGHT, b"")
+            return
+        started = time.perf_counter()
+        ingestor, keys, metrics = self._parts()
+        try:
+            status, headers, body = await self._take(scope, receive, ingestor, keys, metrics)
+        except AnalyticsError as error:
+            status, headers, body = problem_of(error, PATH)
+            if isinstance(error, StoreError):
+                _log.warning("events not taken", code=error.code, detail=error.detail)
+        except TimeoutError:
+            status, headers, body = problem(408, "request-timeout", "The request took too long", "The body did not arrive in time.", PATH)
+        except _SenderGone:
+            metrics.ingest_requests.labels("499").inc()
+            return
+        except Exception as error:
+            _log.error("events failed unforeseen", exc_info=error)
+            status, headers, body = internal_problem(PATH)
+        metrics.ingest_requests.labels(str(status)).inc()
+        metrics.ingest_request_seconds.observe(time.perf_counter() - started)
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        raw.append((b"content-length", str(len(body)).encode()))
+        raw.append((b"x-request-id", request_id_of(scope).encode("latin-1")))
+        raw.append((b"x-content-type-options", b"nosniff"))
+        await _send(send, status, [*raw, *_CORS], body)
+
+    async def _take(
+        self, scope: Scope, receive: Receive, ingestor: Ingestor, keys: WriteKeys, metrics: Metrics
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        project = _project_of(headers, scope["query_string"], keys)
+        ndjson = _is_ndjson(headers.get(b"content-type", b""))
+        declared = _declared_length(headers.get(b"content-length"))
+        if declared > self._max_body_bytes:
+            raise PayloadTooLargeError(f"The body is larger than {self._max_body_bytes:,} bytes.")
+        if self._held_bytes + declared > _BODIES_BYTES:
+            raise SpoolFullError("Too many bodies are being received at once.", retry_after_seconds=1)
+        holder = _Held(self)
+        try:
+            body = await self._receive_body(receive, holder)
+            metrics.ingest_body_bytes.inc(len(body))
+            is_browser = b"origin" in headers or b"sec-fetch-mode" in headers
+            client: tuple[str, int] | None = scope.get("client")
+            request = Request(
+                project,
+                body,
+                headers.get(b"content-encoding", b"").decode("latin-1").strip(),
+                ndjson,
+                client[0] if is_browser and client else "",
+                headers.get(b"user-agent", b"").decode("latin-1") if is_browser else "",
+            )
+            verdict = await ingestor.submit(request)
+        finally:
+            holder.give_back()
+        metrics.events_accepted.inc(verdict.accepted)
+        if verdict.refusals:
+            metrics.events_rejected.inc(len(verdict.refusals))
+            for refusal in verdict.refusals:
+                metrics.ingest_rejected.labels(refusal.reason.value).inc()
+        return 200, {"content-type": "application/json"}, verdict_body(verdict)
+
+    async def _receive_body(self, receive: Receive, holder: "_Held") -> bytes:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _SenderGone
+        body: bytes = message.get("body", b"")
+        holder.take(len(body))
+        if not message.get("more_body"):
+            return body
+        chunks = [body]
+        async with asyncio.timeout(_BODY_SECONDS):
+            while message.get("more_body"):
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _SenderGone
+                chunks.append(message.get("body", b""))
+                holder.take(len(chunks[-1]))
+        return b"".join(chunks)
+
+    def hold(self, size_bytes: int, of_request: int) -> None:
+        """Count bytes of a body being received."""
+        if of_request > self._max_body_bytes:
+            raise PayloadTooLargeError(f"The body is larger than {self._max_body_bytes:,} bytes.")
+        self._held_bytes += size_bytes
+
+    def give_back(self, size_bytes: int) -> None:
+        """Uncount them."""
+        self._held_bytes -= size_bytes
+
+
+class _Held:
+    """What one request holds of the room for bodies."""
+
+    def __init__(self, owner: EventsIngest) -> None:
+        self._owner = owner
+        self._size = 0
+
+    def take(self, size_bytes: int) -> None:
+        self._owner.hold(size_bytes, self._size + size_bytes)
+        self._size += size_bytes
+
+    def give_back(self) -> None:
+        self._owner.give_back(self._size)
+
+
+def verdict_body(verdict: Verdict) -> bytes:
+    """`{"accepted", "rejected", "errors"}` as shapes promise; text that was no Unicode is escaped."""
+    errors: Sequence[Mapping[str, Any]] = [
+        {"index": refusal.index, "event_id": refusal.event_id, "code": refusal.reason.value, "detail": refusal.detail}
+        for refusal in verdict.refusals
+    ]
+    answer = {"accepted": verdict.accepted, "rejected": len(errors), "errors": errors}
+    return json.dumps(answer, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+
+
+def _project_of(headers: Mapping[bytes, bytes], query: bytes, keys: WriteKeys) -> Project:
+    key = _write_key(headers, query)
+    if key is None:
+        raise UnauthenticatedError("A write key is needed: as Bearer token, as Basic user name, as X-Write-Key or as ?key=.")
+    project = keys.project_of(key)
+    if project is None:
+        raise UnauthenticatedError("The write key is unknown or revoked.")
+    return project
+
+
+def _write_key(headers: Mapping[bytes, bytes], query: bytes) -> str | None:
+    scheme, _, value = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    if b"x-write-key" in headers:
+        return headers[b"x-write-key"].decode("latin-1").strip()
+    return dict(parse_qsl(query.decode("latin-1"), max_num_fields=100)).get("key") if query.count(b"&") < 100 else None
+
+
+def _is_ndjson(content_type: bytes) -> bool:
+    media_type, _, parameters = content_type.decode("latin-1").lower().partition(";")
+    charset = dict(part.strip().partition("=")[::2] for part in parameters.split(";")).get("charset", "utf-8").strip('"')
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedEncodingError(f"Charset {charset[:40]!r} is not understood: send UTF-8.")
+    media_type = media_type.strip()
+    if media_type in _NDJSON:
+        return True
+    if media_type not in _JSON:
+        raise UnsupportedEncodingError(f"Content-Type {media_type[:80]!r} is not understood: send application/json or application/x-ndjson.")
+    return False
+
+
+def _declared_length(value: bytes | None) -> int:
+    if value is None:
+        return 0
+    if not value.isdigit() or len(value) > 18:
+        raise UnreadableBodyError("Content-Length is not a number.")
+    return int(value)
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
