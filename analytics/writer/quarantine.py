@@ -1,0 +1,94 @@
+"""Rows the warehouse refuses: found on a scratch table without views, put aside with their reason.
+
+The batch itself is never split: it may have landed in part. What is left of it goes in under the batch's own token.
+"""
+
+import uuid
+
+import numpy as np
+import pyarrow as pa
+from msgspec.json import encode
+
+from analytics.errors import InsertRejectedError
+from analytics.warehouse.client import Warehouse
+from analytics.writer.batch import Verdict
+from analytics.writer.prepare import to_stream
+
+_SCRATCH = "events_scratch"
+
+
+def find_poison(warehouse: Warehouse, events: pa.RecordBatch) -> list[int]:
+    """Positions of the rows that table `events` refuses by themselves; empty if none does, or if all do.
+
+    All rows refused means that something else is wrong (a column missing, say): that must be mended, not quarantined.
+    Raises StoreError if the warehouse goes away.
+    """
+    # The same columns, defaults and constraints, but no views: made anew, since `events` may have changed.
+    warehouse.command(f"DROP TABLE IF EXISTS {_SCRATCH} SYNC")
+    warehouse.command(f"CREATE TABLE {_SCRATCH} AS events ENGINE = MergeTree ORDER BY tuple() SETTINGS non_replicated_deduplication_window = 0")
+    try:
+        poison = _search(warehouse, events, 0)
+        if len(poison) == events.num_rows and not _takes_a_plain_row(warehouse, events):
+            return []
+        return poison
+    finally:
+        warehouse.command(f"DROP TABLE IF EXISTS {_SCRATCH} SYNC")
+
+
+def quarantined_rows(events: pa.Table, verdict: Verdict, now_ms: int) -> pa.RecordBatch:
+    """The rows for table `rejected_events`."""
+    rows = events.to_pylist()
+    count = len(rows)
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array([row["project_id"] for row in rows]),
+            pa.array([row["received_at"] for row in rows], pa.timestamp("ms", tz="UTC")),
+            pa.array([uuid.uuid5(uuid.NAMESPACE_OID, f"{verdict.token}/{row['id_hash']}/{row['id_check']}").hex for row in rows]),
+            pa.array(["quarantined"] * count),
+            pa.array(["quarantined"] * count),
+            pa.array([verdict.reason] * count),
+            pa.array([row["event_id"] for row in rows]),
+            pa.array([_body(row) for row in rows]),
+            pa.array(np.array([len(row["properties"]) for row in rows], np.uint64)),
+            pa.array(np.ones(count, np.uint64)),
+        ],
+        names=["project_id", "received_at", "id", "status", "code", "detail", "event_id", "body", "body_bytes", "version"],
+    )
+
+
+def _search(warehouse: Warehouse, events: pa.RecordBatch, offset: int) -> list[int]:
+    try:
+        warehouse.insert_arrow(_SCRATCH, events.schema.names, to_stream(events))
+        return []
+    except InsertRejectedError:
+        if events.num_rows == 1:
+            return [offset]
+    half = events.num_rows // 2
+    return _search(warehouse, events.slice(0, half), offset) + _search(warehouse, events.slice(half), offset + half)
+
+
+def _takes_a_plain_row(warehouse: Warehouse, events: pa.RecordBatch) -> bool:
+    """Whether the table takes a row of the same columns that holds nothing but a project, a name and a person."""
+    plain = {"project_id": "quarantine-test", "event": "quarantine-test", "user_id": "quarantine-test", "event_id": "quarantine-test"}
+    columns = list[pa.Array]()
+    for field in events.schema:
+        if field.name in plain:
+            columns.append(pa.array([plain[field.name]]))
+        elif field.name in ("timestamp", "received_at", "local_date"):
+            columns.append(events.column(field.name).slice(0, 1))
+        else:
+            columns.append(pa.array([None], field.type))
+    row = pa.RecordBatch.from_arrays(columns, names=events.schema.names)
+    try:
+        warehouse.insert_arrow(_SCRATCH, row.schema.names, to_stream(row))
+        return True
+    except InsertRejectedError:
+        return False
+
+
+def _body(row: dict[str, object]) -> str:
+    """The event as it could be sent again."""
+    names = ("event_id", "event", "user_id", "anonymous_id", "session_id")
+    members = {name: row[name] for name in names if row[name]}
+    head = encode({**members, "timestamp": row["timestamp"]}).decode()
+    return f'{head[:-1]},"properties":{row["properties"]}}}'
