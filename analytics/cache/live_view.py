@@ -64,15 +64,18 @@ class LiveView:
         except CacheUnavailableError:
             return None
 
-    @contextmanager
-    def watch(self, project_id: str) -> Generator[None]:
-        """A place for one stream. Raises RateLimitedError if all are taken, ShuttingDownError while stopping."""
+    def require_place(self, project_id: str) -> None:
+        """Raises RateLimitedError if all places for streams are taken, ShuttingDownError while stopping."""
         if self._stopping:
             raise ShuttingDownError("The service is stopping.")
-        watching = self._streams.get(project_id, 0)
-        if watching >= self._most_per_project or sum(self._streams.values()) >= self._most_streams:
+        if self._streams.get(project_id, 0) >= self._most_per_project or self.open_streams >= self._most_streams:
             raise RateLimitedError("Too many live streams are open.", retry_after_seconds=10)
-        self._streams[project_id] = watching + 1
+
+    @contextmanager
+    def watch(self, project_id: str) -> Generator[None]:
+        """Take a place for one stream. Raises what `require_place` raises."""
+        self.require_place(project_id)
+        self._streams[project_id] = self._streams.get(project_id, 0) + 1
         self._metrics.live_streams.inc()
         try:
             yield
