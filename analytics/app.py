@@ -6,10 +6,15 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from analytics.api import keys, people, projects, sign_in, tokens
+from analytics.api.events import EventsIngest, IngestParts
 from analytics.api.problems import install_problem_handlers
 from analytics.api.request_context import RequestContext
-from analytics.services import open_services
+from analytics.services import Services, open_services
 from analytics.settings import Settings
+
+# One a resource. A new route needs `Allowed(permission)`, or a line in the short list of public ones in tests/architecture.
+ROUTERS = (sign_in.router, projects.router, keys.router, tokens.router, people.router)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -31,6 +36,15 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
     )
+    for router in ROUTERS:
+        app.include_router(router)
     install_problem_handlers(app)
     app.add_middleware(RequestContext)
+
+    def ingest_parts() -> IngestParts:
+        services: Services = app.state.services
+        return services.event_path.ingestor, services.keys, services.metrics
+
+    # Added last, so it stands first: events meet no other layer.
+    app.add_middleware(EventsIngest, parts=ingest_parts, max_body_bytes=settings.request_max_bytes)
     return app

@@ -3,13 +3,34 @@
 The one thing to know: parts open in order, close in reverse, also when opening fails half way; they receive plain values, never Settings.
 """
 
+import asyncio
+import re
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
+
+import anyio.to_thread
+import structlog
 
 from analytics.clock import Clock, SystemClock
+from analytics.data_dir import DataDir
+from analytics.domain.access_token import TokenSigner
+from analytics.domain.sign_in_brake import SignInBrake
+from analytics.errors import AnalyticsError, SettingsError, WarehouseUnavailableError
+from analytics.event_path import EventPath, open_event_path
+from analytics.metadata.bootstrap import BootstrapResult, BootstrapWishes
+from analytics.metadata.key_directory import KeyDirectory
+from analytics.metadata.store import Metadata, open_metadata
+from analytics.migrate.clickhouse import WarehouseSchema
+from analytics.migrate.postgres import migrate_postgres, migration_lock
 from analytics.settings import Settings
 from analytics.telemetry.metrics import Metrics
+from analytics.warehouse.client import Warehouse, check_server_version, open_warehouse
+
+MIGRATE_AGAIN_SECONDS = 2.0
+_WRITE_KEY = re.compile(r"wk_[A-Za-z0-9_-]{5,100}\Z")
+_log = structlog.get_logger("analytics.services")
 
 
 @dataclass(frozen=True)
@@ -18,6 +39,14 @@ class Services:
 
     clock: Clock
     metrics: Metrics
+    signer: TokenSigner
+    sign_in_brake: SignInBrake
+    metadata: Metadata
+    keys: KeyDirectory
+    bootstrap: BootstrapResult
+    warehouse: Warehouse
+    warehouse_schema: WarehouseSchema
+    event_path: EventPath
 
 
 @asynccontextmanager
@@ -26,6 +55,97 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
 
     Raises StartError, SchemaDriftError or MetadataUnavailableError if the service cannot start; what was open by then is closed.
     """
-    async with AsyncExitStack() as _stack:
+    async with AsyncExitStack() as stack:
         clock = SystemClock(settings.clock_offset_seconds)
-        yield Services(clock=clock, metrics=Metrics())
+        metrics = Metrics()
+        secret = settings.secret_key.get_secret_value() if settings.secret_key else DataDir(settings.data_dir).secret_key()
+
+        postgres_url = _postgres_url(settings)
+        await anyio.to_thread.run_sync(migrate_postgres, postgres_url)
+        metadata = await stack.enter_async_context(open_metadata(postgres_url, clock, _wishes(settings)))
+        metrics.observe(
+            "keys_stale_seconds", "Since when projects and keys in memory may be old.", lambda: metadata.directory.stale_seconds
+        )
+
+        warehouse = await anyio.to_thread.run_sync(open_warehouse, _clickhouse_url(settings), settings.data_dir / "clickhouse")
+        stack.push_async_callback(anyio.to_thread.run_sync, warehouse.close)
+        # Nobody else can have embedded data open; on a server another process may be migrating.
+        lock = nullcontext if warehouse.embedded else partial(migration_lock, postgres_url)
+        schema = WarehouseSchema(warehouse, lock)
+        await stack.enter_async_context(_migrated(warehouse, schema))
+
+        event_path = await stack.enter_async_context(
+            open_event_path(
+                settings, clock, metrics, warehouse, prepare=partial(_until_migrated, schema), stored=lambda token, events: None, idle=lambda: None
+            )
+        )
+
+        yield Services(
+            clock=clock,
+            metrics=metrics,
+            signer=TokenSigner(secret, clock),
+            sign_in_brake=SignInBrake(clock),
+            metadata=metadata,
+            keys=metadata.directory,
+            bootstrap=metadata.bootstrapped,
+            warehouse=warehouse,
+            warehouse_schema=schema,
+            event_path=event_path,
+        )
+
+
+@asynccontextmanager
+async def _migrated(warehouse: Warehouse, schema: WarehouseSchema) -> AsyncGenerator[None]:
+    """Migrate ClickHouse now, or, if it is a server that is away, as soon as it is there: events wait in the spool till then."""
+
+    def bring_up() -> bool:
+        if warehouse.embedded:
+            schema.bring_up()
+            return True
+        if warehouse.ping():
+            check_server_version(warehouse)
+        return schema.try_bring_up()
+
+    if await anyio.to_thread.run_sync(bring_up):
+        yield
+        return
+
+    async def keep_trying() -> None:
+        while not schema.ready.is_set():
+            await asyncio.sleep(MIGRATE_AGAIN_SECONDS)
+            try:
+                await anyio.to_thread.run_sync(bring_up)
+            except AnalyticsError as error:  # the service is up and takes events: say it, and wait for whoever mends it
+                _log.error("the warehouse cannot be migrated", code=error.code, detail=error.detail)
+
+    task = asyncio.create_task(keep_trying(), name="migrate-warehouse")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _until_migrated(schema: WarehouseSchema) -> None:
+    """For the writer's thread: raises until the tables are there."""
+    if not schema.ready.wait(1.0):
+        raise WarehouseUnavailableError("The warehouse is not migrated yet.")
+
+
+def _postgres_url(settings: Settings) -> str:
+    if settings.postgres_url is None:
+        raise SettingsError("ANALYTICS_POSTGRES_URL: must be set where the service is not started by `analytics serve`.")
+    return settings.postgres_url.get_secret_value()
+
+
+def _clickhouse_url(settings: Settings) -> str | None:
+    return settings.clickhouse_url.get_secret_value() if settings.clickhouse_url else None
+
+
+def _wishes(settings: Settings) -> BootstrapWishes:
+    key = settings.bootstrap_write_key.get_secret_value() if settings.bootstrap_write_key else None
+    if key is not None and not _WRITE_KEY.match(key):
+        raise SettingsError("ANALYTICS_BOOTSTRAP_WRITE_KEY: must be wk_ and 5 to 100 of the characters A-Z a-z 0-9 _ -.")
+    password = settings.bootstrap_admin_password.get_secret_value() if settings.bootstrap_admin_password else None
+    return BootstrapWishes(settings.bootstrap_project, key, settings.bootstrap_admin_email, password)

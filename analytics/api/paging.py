@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 from fastapi import Query
@@ -48,6 +49,18 @@ def decode_cursor(cursor: str, *types: type[str] | type[int]) -> tuple[Any, ...]
     if any(isinstance(value, str) and "\x00" in value for value in values):
         raise _bad_cursor()
     return tuple(values)
+
+
+def decode_cursor_after(cursor: str | None) -> tuple[str, str] | None:
+    """The (created_at as ISO 8601, id) of a list that is ordered by them; None without a cursor. Raises as `decode_cursor`."""
+    if not cursor:
+        return None
+    created_at, last_id = decode_cursor(cursor, str, str)
+    try:
+        datetime.fromisoformat(created_at)
+    except ValueError as error:
+        raise _bad_cursor() from error
+    return created_at, last_id
 
 
 def cut_page(rows: Sequence[T], limit: int, key: Callable[[T], Sequence[str | int]]) -> tuple[list[T], str | None]:

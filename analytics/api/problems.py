@@ -186,7 +186,7 @@ def _validation_error(request: Request, error: RequestValidationError) -> Analyt
                 return UnreadableBodyError("The body is empty.")
             if not _says_json(request):
                 return UnsupportedEncodingError("Send the body as application/json.")
-    fields = tuple(FieldError(_pointer(item["loc"]), str(item["msg"])) for item in found)
+    fields = tuple(FieldError(_pointer(item["loc"]), str(item["msg"]).removeprefix("Value error, ")) for item in found)
     return InvalidRequestError("; ".join(f"{f.pointer or 'body'}: {f.detail}" for f in fields[:3]), fields)
 
 

@@ -60,6 +60,7 @@ class Permission(StrEnum):
     WATCH_LIVE = "watch-live"  # counters; the events in the stream need READ_EVENTS too
     READ_EVENTS = "read-events"  # rows with persons in them
     MANAGE_REJECTED = "manage-rejected"  # list, correct and replay refused events
+    MANAGE_PROJECT = "manage-project"  # name and policies
     MANAGE_KEYS = "manage-keys"
     MANAGE_TOKENS = "manage-tokens"
     MANAGE_MEMBERS = "manage-members"
@@ -88,6 +89,7 @@ RULES: Mapping[Permission, Rule] = {
     Permission.WATCH_LIVE: Rule(Role.VIEWER, _scopes(Scope.READ)),
     Permission.READ_EVENTS: Rule(Role.ANALYST, _scopes(Scope.PERSONAL_DATA)),
     Permission.MANAGE_REJECTED: Rule(Role.EDITOR, _scopes(Scope.MANAGE, Scope.PERSONAL_DATA)),
+    Permission.MANAGE_PROJECT: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
     Permission.MANAGE_KEYS: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
     Permission.MANAGE_TOKENS: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
     Permission.MANAGE_MEMBERS: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),

@@ -22,6 +22,19 @@ async def insert_project(connection: Connection, project: Project) -> None:
     )
 
 
+async def update_project(connection: Connection, project: Project) -> None:
+    """Write name and policies of a project that is there; nothing else of it ever changes."""
+    await connection.run(
+        postgres("projects")["update"],
+        id=project.id,
+        name=project.name,
+        ip_policy=project.ip_policy.value,
+        retention_days=project.retention_days,
+        event_max_bytes=project.event_max_bytes,
+        event_max_age_days=project.event_max_age_days,
+    )
+
+
 async def project_by_slug(connection: Connection, slug: str) -> Project | None:
     """The project as it is now, for those who cannot wait for the directory."""
     row = await connection.one(postgres("projects")["by_slug"], slug=slug)

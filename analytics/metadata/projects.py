@@ -8,7 +8,7 @@ from analytics.errors import ConflictError, FieldError, InvalidRequestError
 from analytics.metadata.key_directory import KeyDirectory
 from analytics.metadata.keys import WriteKeyRecord, insert_write_key
 from analytics.metadata.pool import Change, Database
-from analytics.metadata.project_rows import insert_project
+from analytics.metadata.project_rows import insert_project, update_project
 from analytics.metadata.secrets import make_id, make_id_seed
 
 
@@ -20,20 +20,22 @@ class Projects:
         self._directory = directory
         self._clock = clock
 
-    async def create(self, actor: str, slug: str, name: str, timezone: str) -> tuple[Project, WriteKeyRecord]:
-        """A new project with its first write key.
-
-        Raises ConflictError if the slug is taken, InvalidRequestError if there is no such zone.
-        """
-        project = new_project(slug, name, timezone, self._clock)
+    async def create(self, actor: str, project: Project) -> WriteKeyRecord:
+        """Keep a new project (see `new_project`) and make its first write key. Raises ConflictError if the slug is taken."""
         try:
             async with self._database.change(Change(actor, "project.create", project.id, project.id)) as connection:
                 await insert_project(connection, project)
                 key = await insert_write_key(connection, project.id, "first", self._clock)
         except ConflictError as error:
-            raise ConflictError(f"There is a project {slug} already.") from error
+            raise ConflictError(f"There is a project {project.slug} already.") from error
         await self._directory.catch_up()
-        return project, key
+        return key
+
+    async def update(self, actor: str, project: Project) -> None:
+        """Keep name and policies of `project`, whose other fields must be as they are."""
+        async with self._database.change(Change(actor, "project.update", project.id, project.id)) as connection:
+            await update_project(connection, project)
+        await self._directory.catch_up()
 
 
 def new_project(slug: str, name: str, timezone: str, clock: Clock) -> Project:

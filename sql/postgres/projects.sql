@@ -10,3 +10,10 @@ VALUES
 -- One project, or none.
 SELECT id, slug, name, timezone, created_at, ip_policy, retention_days, event_max_bytes, event_max_age_days, id_seed
 FROM projects WHERE slug = %(slug)s;
+
+-- name: update
+-- Name and policies of one project.
+UPDATE projects
+SET name = %(name)s, ip_policy = %(ip_policy)s, retention_days = %(retention_days)s, event_max_bytes = %(event_max_bytes)s,
+    event_max_age_days = %(event_max_age_days)s
+WHERE id = %(id)s;

@@ -1,0 +1,35 @@
+"""API tokens."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field
+
+from analytics.api.schemas.base import Answer, Body, UtcTime
+from analytics.api.schemas.keys import Label
+
+Scopes = Annotated[list[str], Field(min_length=1, max_length=50, description="`read`, `personal-data`, `sql`, `manage`, `endpoint:NAME`.")]
+
+
+class NewToken(Body):
+    """An API token to be made."""
+
+    name: Label
+    scopes: Scopes
+    expires_at: AwareDatetime | None = Field(None, description="A year from now if absent.")
+
+
+class TokenAnswer(Answer):
+    """What is known of an API token after it was shown."""
+
+    id: str
+    name: str
+    last_four: str
+    scopes: list[str]
+    created_at: UtcTime
+    expires_at: UtcTime
+
+
+class MadeToken(TokenAnswer):
+    """An API token just made; `token` is shown this once."""
+
+    token: str
