@@ -1,0 +1,229 @@
+"""The family of processes behind `analytics serve`: nothing of it outlives the service, whatever ends it."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg
+import pytest
+import redis
+
+from analytics.embedded.account import Account, can_reach
+from tests.fixtures.service import GONE_SECONDS, ServiceProcess, service_note, wait_for
+
+Start = Callable[..., ServiceProcess]
+CHILDREN = ("worker", "postgres", "valkey-server")
+
+
+def assert_all_gone(service: ServiceProcess) -> None:
+    wait_for(lambda: not service.left_over(), "the end of all processes", GONE_SECONDS)
+
+
+def answers(url: str) -> bool:
+    try:
+        httpx.get(f"{url}/openapi.json", timeout=10).raise_for_status()
+    except httpx.HTTPError:
+        return False
+    return True
+
+
+def test_standard_output_is_the_ready_line_alone(start_service: Start) -> None:
+    service = start_service().wait_ready()
+    assert answers(service.url)
+    assert service_note(service.data_dir) == {"url": service.url, "pid": service.pid}
+    assert service.stop() == 0
+    assert service.rest_of_output() == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_signal_leaves_nothing(start_service: Start, number: signal.Signals) -> None:
+    service = start_service().wait_ready()
+    assert [service.child(name).is_running() for name in CHILDREN] == [True] * 3
+    sockets = Path((service.data_dir / "run" / "sockets").read_text("utf-8"))
+    assert sockets.is_dir()
+    assert service.stop(number) == 0
+    assert service.left_over() == []
+    assert not sockets.exists()
+    assert not (service.data_dir / "run" / "service.json").exists()
+
+
+def test_a_stop_signal_before_it_is_ready_leaves_nothing(start_service: Start) -> None:
+    service = start_service()
+    service.child("valkey-server")
+    assert service.stop() == 0
+    assert_all_gone(service)
+
+
+def test_a_killed_service_is_gone_within_seconds_and_starts_again_at_once(start_service: Start, tmp_path: Path) -> None:
+    first = start_service(tmp_path / "data").wait_ready()
+    with psycopg.connect(first.worker_environment()["ANALYTICS_POSTGRES_URL"]) as connection:
+        connection.execute("CREATE TABLE kept (a int)")
+    first.stop(signal.SIGKILL)
+    again = start_service(tmp_path / "data")  # not waiting for the end of the first: that is its own work
+    assert_all_gone(first)
+    again.wait_ready()
+    assert answers(again.url)
+    with psycopg.connect(again.worker_environment()["ANALYTICS_POSTGRES_URL"]) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
+    assert len(list(Path((again.data_dir / "run" / "sockets").read_text("utf-8")).parent.glob("analytics-*/valkey.sock"))) >= 1
+    assert again.stop() == 0
+    assert again.left_over() == []
+
+
+def test_a_killed_worker_comes_back_and_the_engines_stay(start_service: Start) -> None:
+    service = start_service().wait_ready()
+    before = {name: service.child(name).pid for name in CHILDREN}
+    os.kill(before["worker"], signal.SIGKILL)
+    # The connection waits in the socket's backlog until the next worker takes it.
+    assert httpx.get(f"{service.url}/openapi.json", timeout=30).status_code == 200
+    after = {name: service.child(name).pid for name in CHILDREN}
+    assert after["worker"] != before["worker"]
+    assert (after["postgres"], after["valkey-server"]) == (before["postgres"], before["valkey-server"])
+    assert service.stop() == 0
+    assert service.rest_of_output() == "", "the ready line comes once"
+
+
+@pytest.mark.parametrize("engine", ["postgres", "valkey-server"])
+def test_a_killed_engine_comes_back_at_the_same_address(start_service: Start, engine: str) -> None:
+    service = start_service().wait_ready()
+    environment = service.worker_environment()
+    worker, before = service.child("worker").pid, service.child(engine)
+    before.kill()
+
+    def is_back() -> bool:
+        try:
+            with (
+                psycopg.connect(environment["ANALYTICS_POSTGRES_URL"]) as connection,
+                redis.Redis.from_url(environment["ANALYTICS_REDIS_URL"]) as client,
+            ):
+                return bool(client.ping()) and connection.execute("SELECT 1").fetchone() == (1,)
+        except (psycopg.OperationalError, redis.RedisError):
+            return False
+
+    wait_for(lambda: service.child(engine).pid != before.pid and is_back(), f"{engine} again", 20)
+    assert service.child("worker").pid == worker
+    assert service.stop() == 0
+    assert service.left_over() == []
+
+
+def test_a_second_service_on_the_same_data_dir_is_refused(start_service: Start) -> None:
+    first = start_service().wait_ready()
+    second = start_service(first.data_dir)
+    assert second.wait() == 1
+    assert f"Another service runs on the data dir {first.data_dir} (process {first.pid})" in second.log()
+    assert answers(first.url)
+
+
+def test_a_wrong_setting_stops_the_start_with_its_name(start_service: Start) -> None:
+    service = start_service(port="many")
+    assert service.wait() == 2
+    assert "ANALYTICS_PORT" in service.log()
+    assert not service.data_dir.exists()
+
+
+def test_a_port_in_use_stops_the_start_with_its_name(start_service: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        service = start_service(port=str(taken.getsockname()[1]))
+        assert service.wait() == 1
+    assert "ANALYTICS_PORT" in service.log()
+
+
+def test_a_worker_that_never_gets_ready_ends_the_start(start_service: Start, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import os, sys\nif '--report-fd' in sys.orig_argv: os._exit(9)\n")
+    service = start_service(environment={"PYTHONPATH": str(tmp_path)})
+    assert service.wait() == 1
+    assert "5 times before it was ready (exit code 9)" in service.log()
+    assert_all_gone(service)
+
+
+def test_the_secret_key_is_made_once_and_private(start_service: Start) -> None:
+    first = start_service().wait_ready()
+    kept = first.data_dir / "secret_key"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    key = kept.read_text("ascii").strip()
+    assert len(key) >= 43
+    assert first.worker_environment()["ANALYTICS_SECRET_KEY"] == key
+    first.stop()
+    again = start_service(first.data_dir).wait_ready()
+    assert again.worker_environment()["ANALYTICS_SECRET_KEY"] == key
+
+
+def test_a_data_dir_deep_in_a_tree_is_no_hindrance(start_service: Start, tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["a-folder-with-a-rather-long-name"] * 7) / "data"
+    deep.parent.mkdir(parents=True)
+    service = start_service(deep).wait_ready()
+    assert answers(service.url)
+    assert service.stop() == 0
+
+
+def test_an_engine_given_by_url_is_not_started(start_service: Start, postgres_url: str, redis_url: str) -> None:
+    service = start_service(postgres_url=postgres_url, redis_url=redis_url).wait_ready()
+    assert [process.ppid() for process in service.family()[1:]] == [service.pid], "a worker and nothing else"
+    assert service.worker_environment()["ANALYTICS_POSTGRES_URL"] == postgres_url
+    assert not (service.data_dir / "postgres").exists()
+
+
+@pytest.fixture
+def nobody() -> Iterator[tuple[Path, list[str]]]:
+    """A folder that belongs to the user `nobody`, and the command by which it starts this interpreter; only root can become nobody."""
+    if os.geteuid() != 0:
+        pytest.skip("not root: cannot become another user (run the suite as root to prove this)")
+    entry = pwd.getpwnam("nobody")
+    account = Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    if not can_reach(account, Path(__file__).parent) or not can_reach(account, Path(psutil.__file__).parent):
+        pytest.skip("`nobody` cannot reach this checkout: run the suite from a folder anyone may enter")
+    folder = Path(tempfile.mkdtemp(prefix="analytics-test-"))
+    os.chown(folder, account.uid, account.gid)
+    python = Path(sys.executable)
+    if not can_reach(account, python):
+        python = copy_interpreter(folder)
+    yield folder, ["setpriv", "--reuid=nobody", f"--regid={entry.pw_gid}", "--clear-groups", str(python)]
+    shutil.rmtree(folder)
+
+
+def copy_interpreter(folder: Path) -> Path:
+    """This interpreter and its standard library, where another user can reach them."""
+    library = Path(sysconfig.get_path("stdlib"))
+    shutil.copytree(library, folder / "lib" / library.name, ignore=shutil.ignore_patterns("site-packages", "test", "__pycache__", "*.a"))
+    for shared in Path(sysconfig.get_config_var("LIBDIR")).glob("libpython*.so*"):
+        shutil.copy(shared, folder / "lib")
+    (folder / "bin").mkdir()
+    return Path(shutil.copy(Path(sys.executable).resolve(), folder / "bin" / Path(sys.executable).resolve().name))
+
+
+def test_an_ordinary_user_can_run_it(nobody: tuple[Path, list[str]], start_service: Start) -> None:
+    folder, python = nobody
+    packages = os.pathsep.join((str(Path(psutil.__file__).parents[1]), str(Path(__file__).parents[2])))
+    environment = {"PYTHONPATH": packages, "HOME": "/nonexistent", "XDG_RUNTIME_DIR": "", "LD_LIBRARY_PATH": str(folder / "lib")}
+    service = start_service(folder / "data", command=[*python, "-m", "analytics"], environment=environment).wait_ready()
+    assert answers(service.url)
+    assert {process.username() for process in service.family()} == {"nobody"}
+    assert service.stop() == 0
+    assert service.left_over() == []
+
+
+def test_make_ends_the_service_when_it_is_killed(start_service: Start, tmp_path: Path) -> None:
+    # `make serve` runs the service with --with-parent: a shell stands in for make.
+    script = f"{sys.executable} -m analytics serve --with-parent --port 0 --data-dir {tmp_path / 'data'} & echo $!; wait"
+    with subprocess.Popen(["/bin/sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as shell:
+        assert shell.stdout is not None
+        pid = int(shell.stdout.readline())
+        assert shell.stdout.readline().startswith(b"READY ")
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        assert len(family) > 3
+        shell.kill()
+    _, alive = psutil.wait_procs(family, timeout=GONE_SECONDS)
+    for process in alive:
+        process.kill()
+    assert alive == []
