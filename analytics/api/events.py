@@ -54,9 +54,12 @@ _log = structlog.get_logger("analytics.ingest")
 class WriteKeys(Protocol):
     """Who may send: the project of a write key that is not revoked."""
 
-    def project_of(self, write_key: str) -> Project | None:
+    def project_of_key(self, key: str) -> Project | None:
         """The project, None for an unknown or revoked key."""
         ...
+
+
+IngestParts = tuple[Ingestor, WriteKeys, Metrics]
 
 
 class _SenderGone(Exception):
@@ -66,7 +69,7 @@ class _SenderGone(Exception):
 class EventsIngest:
     """Answers POST and OPTIONS of `/v1/events`, passes everything else on."""
 
-    def __init__(self, app: ASGIApp, parts: Callable[[], tuple[Ingestor, WriteKeys, Metrics]], max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, parts: Callable[[], IngestParts], max_body_bytes: int) -> None:
         """`parts` gives the open services; it is only called while the application runs."""
         self._app = app
         self._parts = parts
@@ -197,7 +200,7 @@ def _project_of(headers: Mapping[bytes, bytes], query: bytes, keys: WriteKeys) -
     key = _write_key(headers, query)
     if key is None:
         raise UnauthenticatedError("A write key is needed: as Bearer token, as Basic user name, as X-Write-Key or as ?key=.")
-    project = keys.project_of(key)
+    project = keys.project_of_key(key)
     if project is None:
         raise UnauthenticatedError("The write key is unknown or revoked.")
     return project
@@ -226,7 +229,9 @@ def _is_ndjson(content_type: bytes) -> bool:
     if media_type in _NDJSON:
         return True
     if media_type not in _JSON:
-        raise UnsupportedEncodingError(f"Content-Type {media_type[:80]!r} is not understood: send application/json or application/x-ndjson.")
+        raise UnsupportedEncodingError(
+            f"Content-Type {media_type[:80]!r} is not understood: send application/json or application/x-ndjson."
+        )
     return False
 
 

@@ -1,0 +1,141 @@
+"""The way of an event, opened: spool, ingestor and writer of this process.
+
+The one thing to know: the ingestor stops first and the writer last, so whatever was answered is either stored or on disk.
+"""
+
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import anyio.to_thread
+import maxminddb
+import pyarrow as pa
+
+from analytics.clock import Clock
+from analytics.errors import SettingsError
+from analytics.ingest.ingestor import Ingestor
+from analytics.ingest.pace import Pace
+from analytics.ingest.pipeline import door_steps
+from analytics.settings import Settings
+from analytics.spool.schema import EVENT_SCHEMA, from_payload
+from analytics.spool.segment import Record
+from analytics.spool.spool import RecordKind, Spool
+from analytics.telemetry.metrics import Metrics
+from analytics.warehouse.client import Warehouse
+from analytics.writer.writer import Writer
+
+# The supervisor restarts a worker that ends with this: the disk failed, nothing may be acknowledged by this process any more.
+EXIT_DISK_FAILED = 74
+
+
+@dataclass(frozen=True)
+class EventPath:
+    """The open parts."""
+
+    spool: Spool
+    ingestor: Ingestor
+    writer: Writer
+    clock: Clock
+
+    def watermark(self) -> datetime:
+        """Every event answered before this instant is stored. Read it before a question starts."""
+        oldest = self.spool.oldest_received_ms()
+        return datetime.fromtimestamp((self.clock.now_ms() if oldest is None else oldest) / 1000, UTC)
+
+    def find_queued(self, project_id: str, event_id: str) -> bool:
+        """Whether an event waits in the spool. Reads all that waits: for a worker thread."""
+
+        def matches(record: Record) -> bool:
+            if record.header.kind is not RecordKind.EVENTS or record.header.project_id != project_id:
+                return False
+            if event_id.encode() not in record.payload:
+                return False
+            return event_id in from_payload(record.payload, EVENT_SCHEMA).column("event_id").to_pylist()
+
+        return self.spool.find(matches)
+
+
+@asynccontextmanager
+async def open_event_path(
+    settings: Settings,
+    clock: Clock,
+    metrics: Metrics,
+    warehouse: Warehouse,
+    *,
+    prepare: Callable[[], None],
+    stored: Callable[[str, pa.RecordBatch], None],
+    idle: Callable[[], None],
+) -> AsyncGenerator[EventPath]:
+    """Open and start them.
+
+    `prepare` makes the warehouse ready (called on the writer's thread until it succeeds), `stored` hears of each stored batch, `idle` of
+    each second without one. Raises SettingsError for a GeoIP file that cannot be read.
+    """
+    async with AsyncExitStack() as stack:
+        country_of = _open_geoip(settings.geoip_path, stack)
+        folder = settings.data_dir / "spool"
+        spool = await anyio.to_thread.run_sync(partial(Spool, folder, settings.spool_max_bytes, settings.spool_sync))
+        stack.callback(spool.close)
+        writer = Writer(
+            spool,
+            warehouse,
+            clock,
+            metrics,
+            folder,
+            batch_max_rows=settings.batch_max_rows,
+            batch_max_wait_seconds=settings.batch_max_wait_ms / 1000,
+            horizon_ids=settings.dedup_horizon_ids,
+            sync=settings.spool_sync,
+            prepare=prepare,
+            stored=stored,
+            idle=idle,
+            damaged=lambda: os._exit(EXIT_DISK_FAILED),
+        )
+        pace = Pace(spool, settings.project_events_per_second, settings.spool_backlog_rows, writer.takes_events)
+        ingestor = Ingestor(
+            spool,
+            door_steps(country_of),
+            clock,
+            metrics,
+            pace,
+            max_body_bytes=settings.request_max_bytes,
+            max_events=settings.request_max_events,
+            on_disk_failure=lambda: os._exit(EXIT_DISK_FAILED),
+        )
+        if "writer" in settings.roles:
+            writer.start()
+        stack.push_async_callback(anyio.to_thread.run_sync, partial(writer.stop, settings.drain_timeout_seconds))
+        ingestor.start()
+        stack.push_async_callback(anyio.to_thread.run_sync, ingestor.stop)
+        path = EventPath(spool, ingestor, writer, clock)
+        _observe(metrics, path)
+        yield path
+
+
+def _observe(metrics: Metrics, path: EventPath) -> None:
+    metrics.spool_bytes.set_function(lambda: path.spool.stats().pending_bytes)
+    metrics.spool_rows.set_function(path.spool.pending_rows)
+    metrics.spool_oldest_seconds.set_function(
+        lambda: 0 if (oldest := path.spool.oldest_received_ms()) is None else max(0, path.clock.now_ms() - oldest) / 1000
+    )
+
+
+def _open_geoip(path: Path | None, stack: AsyncExitStack) -> Callable[[str], str] | None:
+    if path is None:
+        return None
+    try:
+        reader = stack.enter_context(maxminddb.open_database(path, maxminddb.MODE_MMAP))
+    except (OSError, maxminddb.InvalidDatabaseError) as error:
+        raise SettingsError(f"ANALYTICS_GEOIP_PATH: {error}") from error
+
+    def country_of(ip: str) -> str:
+        found = reader.get(ip)
+        country = found.get("country") if isinstance(found, dict) else None
+        code = country.get("iso_code") if isinstance(country, dict) else None
+        return code if isinstance(code, str) else ""
+
+    return country_of
