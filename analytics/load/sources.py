@@ -250,7 +250,7 @@ def _csv_rows(stream: BinaryIO, delimiter: str | None, encoding: str, name: str)
             return
         reader = csv.reader(_with_first(first, text), delimiter=delimiter or _delimiter_of(first))
         header = next(reader)
-        if len(set(header)) < len(header) or not all(header):
+        if not header or len(set(header)) < len(header) or not all(header):
             raise InvalidRequestError(f"{name}: the first line must name each column, once.")
         for cells in reader:
             if not cells:
