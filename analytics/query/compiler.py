@@ -34,6 +34,7 @@ _NUMERIC_MEASURES = {
     Metric.P95: "quantileExactInclusive(0.95)({number})",
     Metric.P99: "quantileExactInclusive(0.99)({number})",
 }
+_TWELVE_DIGITS = "round({measure}, 11 - toInt16(floor(log10(greatest(abs({measure}), 1e-300)))))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,9 @@ def compile_top(spec: TrendSpec, plan: SeriesPlan, project_id: str, today: date)
         case Table.EVENTS:
             statement = clickhouse("trends/top_events")
             fragments["text"] = Fragment(text_expression(find_property(spec.breakdown.property, ""), parameters))
-            fragments["measure"] = Fragment(_measure(plan, parameters))
+            measure = _measure(plan, parameters)
+            # Floating sums differ in their last bits with the order of rows: groups that far equal are in the order of their names.
+            fragments["measure"] = Fragment(_TWELVE_DIGITS.format(measure=measure) if plan.series.metric.is_numeric else measure)
     values = {**parameters.values, **_range(spec, statement, project_id, today), "groups": spec.breakdown.limit}
     return Compiled(statement.text(**fragments), values)
 

@@ -17,9 +17,29 @@ from analytics.warehouse.client import Warehouse
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _TEXTS = (
-    "session_id ip user_agent browser browser_version os device country page_url page_host page_path page_title referrer referrer_host "
-    "campaign_source campaign_medium campaign_name campaign_term campaign_content locale timezone context_extra"
-).split()
+    "session_id",
+    "ip",
+    "user_agent",
+    "browser",
+    "browser_version",
+    "os",
+    "device",
+    "country",
+    "page_url",
+    "page_host",
+    "page_path",
+    "page_title",
+    "referrer",
+    "referrer_host",
+    "campaign_source",
+    "campaign_medium",
+    "campaign_name",
+    "campaign_term",
+    "campaign_content",
+    "locale",
+    "timezone",
+    "context_extra",
+)
 
 
 def make_project(slug: str = "school", timezone: str = "UTC", **changes: Any) -> Project:
@@ -74,7 +94,7 @@ def store_events(warehouse: Warehouse, project: Project, events: Iterable[Stored
         "user_hash": pa.array([xxh3_64_intdigest(row.person.encode()) for row in rows], pa.uint64()),
         "id_hash": pa.array([first for first, _ in hashes], pa.uint64()),
         "id_check": pa.array([second for _, second in hashes], pa.uint64()),
-        "is_bot": pa.array([row.is_bot for row in rows], pa.uint8()),
+        "is_bot": pa.array([int(row.is_bot) for row in rows], pa.uint8()),
         "event": _texts([row.event for row in rows]),
         "event_id": _texts([row.event_id for row in rows]),
         "person": _texts([row.person for row in rows]),
