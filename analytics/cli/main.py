@@ -11,6 +11,7 @@ from typing import Any, NoReturn, cast
 
 import click
 
+from analytics.cli.connection import RefusedError
 from analytics.cli.context import EXIT_FAILED, EXIT_USAGE, CommandLine, Group
 from analytics.errors import AnalyticsError, SettingsError
 
@@ -51,7 +52,8 @@ class Root(Group):
 
 def _fail(error: AnalyticsError, as_json: bool) -> NoReturn:
     if as_json:
-        click.echo(json.dumps({"error": {"code": error.code, "detail": error.detail}}), err=True)
+        problem = error.problem if isinstance(error, RefusedError) else {"code": error.code, "detail": error.detail}
+        click.echo(json.dumps(problem, ensure_ascii=False), err=True)
     else:
         click.echo(f"Error: {error.detail}", err=True)
     raise click.exceptions.Exit(EXIT_USAGE if isinstance(error, SettingsError) else EXIT_FAILED)

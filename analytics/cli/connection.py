@@ -1,0 +1,124 @@
+"""From a command to the running service, over HTTP: `--url` and `--token`, else the service of the data dir and its own owner.
+
+    with connect(line) as service:
+        made = service.post("/v1/projects", {"slug": "school", "name": "School"})
+
+The one thing to know: the owner's token is made from the secret key of the data dir for each request, so whoever may read that key may do
+everything, and nobody else.
+"""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import httpx
+
+from analytics.cli.context import CommandLine
+from analytics.clock import SystemClock
+from analytics.data_dir import DataDir
+from analytics.domain.access_token import TokenSigner
+from analytics.errors import RequestError, StartError, StoreError
+from analytics.settings import Settings
+
+TIMEOUT_SECONDS = 60.0
+
+
+class RefusedError(RequestError):
+    """The service said no; `problem` is its answer (RFC 9457)."""
+
+    code = "refused"
+    title = "The service refused"
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        self.problem = {"status": status, **problem}
+        words = [str(problem.get("detail") or problem.get("title") or f"The service answered {status}.")]
+        for place in cast(list[dict[str, Any]], problem.get("errors") or []):
+            words.append(f"{place.get('pointer', '')}: {place.get('detail', '')}")
+        super().__init__("\n  ".join(words))
+
+
+class ServiceConnection:
+    """Calls of one command. Each method answers the JSON body, None where there is none, and raises RefusedError or StoreError."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    @property
+    def url(self) -> str:
+        return str(self._client.base_url).rstrip("/")
+
+    def get(self, path: str, **parameters: str) -> Any:
+        return self.call("GET", path, params=parameters)
+
+    def post(self, path: str, body: object = None) -> Any:
+        return self.call("POST", path, json=body)
+
+    def put(self, path: str, body: object = None) -> Any:
+        return self.call("PUT", path, json=body)
+
+    def delete(self, path: str) -> Any:
+        return self.call("DELETE", path)
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """`options` are those of `httpx.Client.request`."""
+        response = self.ask(method, path, **options)
+        try:
+            body = response.json() if response.content else None
+        except ValueError:
+            body = None
+        if not response.is_success:
+            raise RefusedError(response.status_code, cast(dict[str, Any], body) if isinstance(body, dict) else {})
+        return body
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """The answer as it came. Raises StoreError if there was none."""
+        try:
+            return self._client.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise StoreError(f"The service at {self.url} does not answer: {error or type(error).__name__}.") from error
+
+
+class _OwnerOfDataDir(httpx.Auth):
+    """Signs each request as the operator of the data dir, for a minute."""
+
+    def __init__(self, signer: TokenSigner) -> None:
+        self._signer = signer
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        request.headers["Authorization"] = f"Bearer {self._signer.for_operator()}"
+        yield request
+
+
+class _Bearer(httpx.Auth):
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response]:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
+
+
+@contextmanager
+def connect(line: CommandLine) -> Generator[ServiceConnection]:
+    """A connection with the credentials of the command line. Raises SettingsError, or StartError if no service runs on the data dir."""
+    settings = line.settings()
+    with httpx.Client(base_url=service_url(line, settings), auth=credentials(line, settings), timeout=TIMEOUT_SECONDS) as client:
+        yield ServiceConnection(client)
+
+
+def service_url(line: CommandLine, settings: Settings) -> str:
+    """`--url`, else the address of the service that runs on the data dir. Raises StartError if none does."""
+    if line.url:
+        return line.url.rstrip("/")
+    running = DataDir(settings.data_dir).running_service()
+    if running is None:
+        raise StartError(f"No service runs on the data dir {settings.data_dir}: start it with `analytics serve`, or give --url.")
+    return running.url
+
+
+def credentials(line: CommandLine, settings: Settings) -> httpx.Auth:
+    """`--token`, else the owner of the data dir. Raises StartError if its secret key cannot be read."""
+    if line.token:
+        return _Bearer(line.token)
+    secret = settings.secret_key.get_secret_value() if settings.secret_key else DataDir(settings.data_dir).kept_secret_key()
+    return _OwnerOfDataDir(TokenSigner(secret, SystemClock(settings.clock_offset_seconds)))
