@@ -13,20 +13,30 @@ from functools import partial
 import anyio.to_thread
 import structlog
 
+from analytics.cache.connection import Cache
+from analytics.cache.live import LiveCounters
+from analytics.cache.live_feed import LiveFeed
+from analytics.cache.live_snapshot import LiveReader
+from analytics.cache.live_view import LiveView
+from analytics.cache.tickets import Tickets
 from analytics.clock import Clock, SystemClock
 from analytics.data_dir import DataDir
 from analytics.domain.access_token import TokenSigner
 from analytics.domain.sign_in_brake import SignInBrake
 from analytics.errors import AnalyticsError, SettingsError, WarehouseUnavailableError
 from analytics.event_path import EventPath, open_event_path
+from analytics.health_checks import health_checks
 from analytics.metadata.bootstrap import BootstrapResult, BootstrapWishes
 from analytics.metadata.key_directory import KeyDirectory
 from analytics.metadata.store import Metadata, open_metadata
 from analytics.migrate.clickhouse import WarehouseSchema
 from analytics.migrate.postgres import migrate_postgres, migration_lock
 from analytics.settings import Settings
+from analytics.telemetry.health import HealthMonitor
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse, check_server_version, open_warehouse
+from analytics.writer.live_recount import LiveRecount
+from analytics.writer.live_sink import LiveSink
 
 MIGRATE_AGAIN_SECONDS = 2.0
 _WRITE_KEY = re.compile(r"wk_[A-Za-z0-9_-]{5,100}\Z")
@@ -47,6 +57,10 @@ class Services:
     warehouse: Warehouse
     warehouse_schema: WarehouseSchema
     event_path: EventPath
+    cache: Cache
+    live: LiveView
+    live_tickets: Tickets
+    health: HealthMonitor
 
 
 @asynccontextmanager
@@ -74,11 +88,26 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         schema = WarehouseSchema(warehouse, lock)
         await stack.enter_async_context(_migrated(warehouse, schema))
 
+        cache = Cache(settings.redis_url.get_secret_value() if settings.redis_url else None, metrics)
+        stack.push_async_callback(cache.aclose)
+        feed = LiveFeed()
+        sink = LiveSink(LiveCounters(cache, clock, metrics, LiveRecount(warehouse)), feed)
+        live = LiveView(LiveReader(cache, clock), feed, metrics)
+
         event_path = await stack.enter_async_context(
             open_event_path(
-                settings, clock, metrics, warehouse, prepare=partial(_until_migrated, schema), stored=lambda token, events: None, idle=lambda: None
+                settings,
+                clock,
+                metrics,
+                warehouse,
+                prepare=partial(_until_migrated, schema),
+                stored=sink.stored,
+                idle=sink.idle,
             )
         )
+        health = HealthMonitor(health_checks(warehouse, schema, metadata, cache, event_path), metrics)
+        await stack.enter_async_context(health.running())
+        stack.callback(live.stop)
 
         yield Services(
             clock=clock,
@@ -91,6 +120,10 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             warehouse=warehouse,
             warehouse_schema=schema,
             event_path=event_path,
+            cache=cache,
+            live=live,
+            live_tickets=Tickets(cache),
+            health=health,
         )
 
 

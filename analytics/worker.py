@@ -85,6 +85,12 @@ class Server(uvicorn.Server):
         if self.started and not self.should_exit:
             self._reports.send("ready", _ready_fields(self.lifespan.state.get("services")))
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        services: Services | None = self.lifespan.state.get("services")
+        if services is not None:
+            services.live.stop()  # streams never end by themselves, and the stop would wait for them
+        await super().shutdown(sockets)
+
 
 def _ready_fields(services: Services | None) -> dict[str, str]:
     """What the ready line says beside the address: None values are left out."""

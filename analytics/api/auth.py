@@ -19,7 +19,7 @@ from analytics.errors import UnauthenticatedError
 from analytics.services import Services
 
 # Reads `Authorization: Bearer …` and tells OpenAPI where to sign in; keys and API tokens travel the same way.
-_BEARER = OAuth2PasswordBearer(
+bearer_credential = OAuth2PasswordBearer(
     "/v1/auth/token",
     refreshUrl="/v1/auth/refresh",
     auto_error=False,
@@ -57,7 +57,9 @@ class AccessCheck:
     def __init__(self, permission: Permission) -> None:
         self.permission = permission
 
-    async def __call__(self, request: Request, services: OpenServices, credential: Annotated[str | None, Depends(_BEARER)]) -> Access:
+    async def __call__(
+        self, request: Request, services: OpenServices, credential: Annotated[str | None, Depends(bearer_credential)]
+    ) -> Access:
         principal = await principal_of(services, credential)
         slug = request.path_params.get("project")
         project = services.keys.project_by_slug(slug) if slug is not None else None

@@ -69,15 +69,21 @@ class Cache:
     """An open Redis (or Valkey): `call` from threads, `acall` from the event loop. Opening it connects to nothing."""
 
     def __init__(
-        self, url: str, metrics: Metrics | None = None, connect_seconds: float = CONNECT_SECONDS, answer_seconds: float = ANSWER_SECONDS
+        self,
+        url: str | None,
+        metrics: Metrics | None = None,
+        connect_seconds: float = CONNECT_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
-        """`url`: `redis://`, `rediss://` or `unix:///path?db=0`."""
+        """`url`: `redis://`, `rediss://` or `unix:///path?db=0`; None: there is no Redis, and every call says so."""
         options: dict[str, Any] = {
             "socket_connect_timeout": connect_seconds,
             "socket_timeout": answer_seconds,
             "protocol": 2,
             "driver_info": None,  # saves two round trips at each connect
         }
+        self._configured = url is not None
+        url = url or "redis://127.0.0.1:0"
         self._sync = redis.Redis.from_url(url, **options, retry=Retry(NoBackoff(), 0))
         self._async = redis.asyncio.Redis.from_url(url, **options, retry=AsyncRetry(NoBackoff(), 0))
         self._metrics = metrics
@@ -105,6 +111,8 @@ class Cache:
         async def ping(client: "redis.asyncio.Redis") -> object:
             return await client.execute_command("PING")
 
+        if not self._configured:
+            raise CacheUnavailableError("No Redis is configured.")
         await self._try(ping)
 
     async def aclose(self) -> None:
@@ -123,6 +131,8 @@ class Cache:
         return answer
 
     def _check(self) -> None:
+        if not self._configured:
+            raise CacheUnavailableError("No Redis is configured.")
         if not self.breaker.allows():
             if self._metrics is not None:
                 self._metrics.cache_errors.inc()

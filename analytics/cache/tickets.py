@@ -19,10 +19,11 @@ _MOST_HELD = 10_000
 
 
 class TicketGrant(msgspec.Struct, frozen=True):
-    """What whoever brings the ticket may do: see the live stream of one project, with or without personal data."""
+    """Whom a ticket stands for: a person, asked for again at its use, or (None) a token and whether that saw personal data."""
 
     project_id: str
     personal_data: bool
+    user_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,174 @@
+"""`/v1/projects/{project}/live`: what happens right now, as server-sent events.
+
+The one thing to know: who watches is asked again every few seconds, so a stream ends soon after the right to it does; and whoever may not
+read events gets their names and times only.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import JSONResponse
+from starlette.responses import Response
+
+from analytics.api.auth import Access, AccessCheck, Allowed, bearer_credential, principal_of
+from analytics.api.dependencies import OpenServices
+from analytics.api.event_stream import EventStream, server_sent
+from analytics.api.schemas.base import iso_utc
+from analytics.api.schemas.live import LiveCountersAnswer, LiveEventAnswer, LiveTicketAnswer
+from analytics.cache.live_feed import SampledEvent
+from analytics.cache.live_snapshot import LiveSnapshot
+from analytics.cache.live_view import LiveView
+from analytics.cache.tickets import TicketGrant
+from analytics.domain.access import Permission, Person, Principal, Scope, Token, require
+from analytics.domain.access_token import OPERATOR
+from analytics.errors import RateLimitedError, RequestError, ShuttingDownError, StoreError, UnauthenticatedError
+from analytics.services import Services
+
+TICK_SECONDS = 0.25
+COUNTERS_SECONDS = 1.0
+RECHECK_SECONDS = 5.0
+UNCHECKED_SECONDS = 15 * 60.0  # a stream whose watcher cannot be asked for again ends after this
+
+router = APIRouter(prefix="/v1/projects/{project}/live", tags=["live"])
+Recheck = Callable[[], Awaitable[Access]]
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who watches; `recheck` asks anew whether they may (None: that cannot be asked)."""
+
+    access: Access
+    recheck: Recheck | None
+
+
+class WatcherCheck(AccessCheck):
+    """As `Allowed(WATCH_LIVE)`, and also lets in who brings a ticket of this project."""
+
+    def __init__(self) -> None:
+        super().__init__(Permission.WATCH_LIVE)
+
+    async def __call__(  # type: ignore[override]  # the answer says more than Access
+        self,
+        request: Request,
+        services: OpenServices,
+        credential: Annotated[str | None, Depends(bearer_credential)],
+        ticket: Annotated[str | None, Query(max_length=200, description="From `POST …/live/ticket`; good once.")] = None,
+    ) -> Watcher:
+        slug = request.path_params["project"]
+
+        async def check(principal: Awaitable[Principal]) -> Access:
+            found = await principal
+            project = services.keys.project_by_slug(slug)
+            require(found, project, self.permission)
+            return Access(found, project)
+
+        if ticket is None or credential:
+            return Watcher(await check(principal_of(services, credential)), lambda: check(principal_of(services, credential)))
+        grant = await services.live_tickets.redeem(ticket)
+        if grant is None:
+            raise UnauthenticatedError("The ticket is not good, is over, or was used.")
+        watcher = await check(_holder(services, grant))
+        return Watcher(watcher, None if grant.user_id is None else lambda: check(_holder(services, grant)))
+
+
+@router.get(
+    "",
+    response_model=LiveCountersAnswer,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "`counters` each second and `event`s as they are stored."}},
+)
+async def live(request: Request, watcher: Annotated[Watcher, Depends(WatcherCheck())], services: OpenServices) -> Response:
+    """Watch a project: a stream of server-sent events, or, with `Accept: application/json`, its counters once."""
+    project_id = watcher.access.project.id
+    accepted = request.headers.get("accept", "")
+    if "application/json" in accepted and "text/event-stream" not in accepted:
+        return JSONResponse(counters(await services.live.snapshot(project_id)).model_dump())
+    services.live.require_place(project_id)
+    return EventStream(_news(services.live, project_id, watcher))
+
+
+@router.post("/ticket")
+async def create_ticket(access: Annotated[Access, Allowed(Permission.WATCH_LIVE)], services: OpenServices) -> LiveTicketAnswer:
+    """A ticket for a browser's EventSource, which can send no header: good once, for a minute."""
+    user_id = access.principal.id if isinstance(access.principal, Person) else None
+    ticket = await services.live_tickets.issue(TicketGrant(access.project.id, access.may(Permission.READ_EVENTS), user_id))
+    return LiveTicketAnswer(ticket=ticket, expires_in=services.live_tickets.seconds)
+
+
+async def _holder(services: Services, grant: TicketGrant) -> Principal:
+    """Who a ticket stands for: the person as they are now, or a token of the project with the rights it had."""
+    if grant.user_id is None:
+        scopes = frozenset({Scope.READ, Scope.PERSONAL_DATA} if grant.personal_data else {Scope.READ})
+        return Token("ticket", "live ticket", grant.project_id, scopes)
+    person = OPERATOR if grant.user_id == OPERATOR.id else await services.metadata.users.person(grant.user_id)
+    if person is None:
+        raise UnauthenticatedError("The ticket is not good, is over, or was used.")
+    return person
+
+
+async def _news(view: LiveView, project_id: str, watcher: Watcher) -> AsyncGenerator[bytes]:
+    """What there is to say, every tick; b"" where that is nothing."""
+    personal_data = watcher.access.may(Permission.READ_EVENTS)
+    started = time.monotonic()
+    counters_due, recheck_due, number = started, started + RECHECK_SECONDS, 0
+    try:
+        with view.watch(project_id):
+            while not view.stopping:
+                now = time.monotonic()
+                if watcher.recheck is None and now - started >= UNCHECKED_SECONDS:
+                    return
+                if watcher.recheck is not None and now >= recheck_due:
+                    recheck_due = now + RECHECK_SECONDS
+                    personal_data = await _may_still(watcher.recheck, personal_data)
+                news: list[bytes] = []
+                if now >= counters_due:
+                    counters_due = max(counters_due + COUNTERS_SECONDS, now)
+                    news.append(server_sent("counters", counters(await view.snapshot_or_none(project_id)).model_dump()))
+                number, samples = view.feed.since(project_id, number)
+                news += [server_sent("event", shown(sample, personal_data)) for sample in samples]
+                yield b"".join(news)
+                await asyncio.sleep(TICK_SECONDS)
+    except (RateLimitedError, ShuttingDownError, RequestError):  # the last place was just taken; or the right to watch is gone
+        return
+
+
+async def _may_still(recheck: Recheck, before: bool) -> bool:
+    """Whether personal data may still be shown. Raises RequestError if nothing may."""
+    try:
+        return (await recheck()).may(Permission.READ_EVENTS)
+    except StoreError:  # cannot be asked now: as it was
+        return before
+
+
+def counters(snapshot: LiveSnapshot | None) -> LiveCountersAnswer:
+    """The data of `counters`; with nulls where they could not be read."""
+    if snapshot is None:
+        nulls: dict[str, Any] = dict.fromkeys(LiveCountersAnswer.model_fields)
+        return LiveCountersAnswer.model_validate({**nulls, "available": False, "at": iso_utc(datetime.now(UTC))})
+    at = iso_utc(datetime.fromtimestamp(snapshot.at, UTC))
+    fields = {name: getattr(snapshot, name) for name in LiveCountersAnswer.model_fields if name not in ("available", "at")}
+    return LiveCountersAnswer.model_validate({**fields, "available": True, "at": at})
+
+
+def shown(sample: SampledEvent, personal_data: bool) -> dict[str, Any]:
+    """The data of `event`: all of it, or name and times."""
+    answer = LiveEventAnswer(event=sample.event, timestamp=_iso(sample.timestamp_ms), received_at=_iso(sample.received_ms))
+    if not personal_data:
+        return answer.model_dump(exclude_unset=True)
+    return {
+        **answer.model_dump(exclude_unset=True),
+        "event_id": sample.event_id,
+        "user_id": sample.user_id or None,
+        "anonymous_id": sample.anonymous_id or None,
+        "session_id": sample.session_id or None,
+        "properties": json.loads(sample.properties),
+    }
+
+
+def _iso(milliseconds: int) -> str:
+    return iso_utc(datetime.fromtimestamp(milliseconds / 1000, UTC))
