@@ -88,11 +88,11 @@ class EmbeddedPostgres:
 
     @property
     def url(self) -> str:
-        return self._url(ROLE, DATABASE)
+        return _url(ROLE, self._password, DATABASE, self._layout.runtime_folder)
 
     @property
     def superuser_url(self) -> str:
-        return self._url(SUPERUSER, "postgres")
+        return _url(SUPERUSER, self._password, "postgres", self._layout.runtime_folder)
 
     @property
     def process(self) -> subprocess.Popen[bytes] | None:
@@ -141,10 +141,6 @@ class EmbeddedPostgres:
         if self._process is not None:
             stop_child(self._process, [(signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0)])
             self._process = None
-
-    def _url(self, role: str, database: str) -> str:
-        host = quote(str(self._layout.runtime_folder), safe="")
-        return f"postgresql://{role}:{self._password}@/{database}?host={host}&port={_PORT}"
 
     def _make(self) -> None:
         """initdb, into an empty folder: what an interrupted one left is thrown away."""
@@ -195,6 +191,20 @@ class EmbeddedPostgres:
             if lines:
                 return f"{' | '.join(lines)} (see {self._layout.log})"
         return otherwise
+
+
+def running_postgres_url(data_dir: Path) -> str | None:
+    """The address of the server a running service keeps in `data_dir`, for whoever may read its password; None if there is none."""
+    try:
+        password = (data_dir / "postgres" / "password").read_text("ascii").strip()
+        sockets = Path((data_dir / "run" / "sockets").read_text("utf-8"))
+    except OSError:
+        return None
+    return _url(ROLE, password, DATABASE, sockets) if (sockets / f".s.PGSQL.{_PORT}").exists() else None
+
+
+def _url(role: str, password: str, database: str, sockets: Path) -> str:
+    return f"postgresql://{role}:{password}@/{database}?host={quote(str(sockets), safe='')}&port={_PORT}"
 
 
 def _environment() -> dict[str, str]:
