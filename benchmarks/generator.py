@@ -1,6 +1,9 @@
-"""The load generator: a process of its own that sends what a plan says and tells what was answered, in JSON lines on standard output.
+"""The load generator: a process of its own that sends what it is told to and tells what was answered.
 
-    python -m benchmarks.generator '{"host": …, "port": …, "write_key": …, "phases": [{"name": …, "mode": "paced", …}]}'
+    python -m benchmarks.generator '{"host": …, "port": …, "write_key": …}'
+
+reads phases from standard input, one JSON object a line (see `Phase`), runs each and writes what came of it to standard output, as JSON
+lines. Ids, repeats and counts go on from phase to phase.
 
 `paced` is an open loop: bodies go out by the clock whether or not earlier ones were answered, and latency counts from the moment the clock
 says, so a stall of the service is seen by everything that was due meanwhile. `saturate` keeps N connections busy. Requests answered 429 or
@@ -368,8 +371,8 @@ async def _main(plan: dict[str, Any]) -> None:
     gc.disable()  # nothing here makes cycles that matter in a run of minutes
     tell({"ready": True, "mean_event_bytes": round(generator._factory.mean_bytes)})
     try:
-        for phase in plan["phases"]:
-            tell(await generator.run(Phase(**phase)))
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            tell(await generator.run(Phase(**json.loads(line))))
     finally:
         if id_file is not None:
             id_file.close()

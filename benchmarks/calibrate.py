@@ -1,0 +1,91 @@
+"""What the engine alone can do on this machine right now: a burst of Arrow inserts into the same tables, with all views, and no service.
+
+    python -m benchmarks.calibrate [batches]
+
+Batches of 50,000 rows of the benchmark's data are made beforehand, exactly as the writer makes them; only the inserts are timed, one after
+the other, while the engine merges beside them. Runs in a process of its own, since chDB is one engine a process.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from analytics.domain.project import Project
+from analytics.ingest.batch import make_batch
+from analytics.ingest.decode import decode_body
+from analytics.ingest.pipeline import door_steps
+from analytics.ingest.record import event_payload
+from analytics.migrate.clickhouse import migrate_clickhouse
+from analytics.spool.schema import EVENT_SCHEMA, from_payload
+from analytics.telemetry.logging import configure_logging
+from analytics.warehouse.client import open_warehouse
+from analytics.writer.prepare import enriched, to_stream
+from benchmarks.dataset import EventFactory
+
+BATCH_ROWS = 50_000
+_REQUEST_ROWS = 500
+
+
+def make_batches(count: int) -> tuple[list[str], list[bytes]]:
+    """Column names, and `count` batches as Arrow streams."""
+    factory = EventFactory(seed=2)
+    project = Project("p_calibration", "calibration", "Calibration", "UTC", datetime.now(UTC), id_seed=1)
+    steps = door_steps(None)
+    names: list[str] = []
+    streams: list[bytes] = []
+    for _ in range(count):
+        now_ms = time.time_ns() // 1_000_000
+        parts: list[pa.RecordBatch] = []
+        for _ in range(BATCH_ROWS // _REQUEST_ROWS):
+            decoded = decode_body(factory.batch(_REQUEST_ROWS, now_ms=now_ms).array(), False, 10_000, 32_768)
+            batch = make_batch(project, now_ms, decoded.events, [""] * _REQUEST_ROWS)
+            for step in steps:
+                step(batch)
+            parts.append(from_payload(event_payload(batch)[0], EVENT_SCHEMA))
+        rows = pa.Table.from_batches(parts)
+        received = pa.array(np.full(rows.num_rows, now_ms)).cast(pa.timestamp("ms", tz="UTC"))
+        project_ids = pa.array([project.id] * rows.num_rows).dictionary_encode()
+        whole = enriched(rows.append_column("received_at", received).append_column("project_id", project_ids))
+        names = whole.schema.names
+        streams.append(to_stream(whole))
+    return names, streams
+
+
+def burst(count: int, folder: Path) -> dict[str, float]:
+    """Rows a second of inserting `count` batches, after two that warm up, and the CPU that took."""
+    names, streams = make_batches(count + 2)
+    warehouse = open_warehouse(None, folder)
+    try:
+        migrate_clickhouse(warehouse)
+        for number, stream in enumerate(streams[:2]):
+            warehouse.insert_arrow("events", names, stream, token=f"warm-{number}")
+        started, cpu = time.perf_counter(), time.process_time()
+        for number, stream in enumerate(streams[2:]):
+            warehouse.insert_arrow("events", names, stream, token=f"burst-{number}")
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+        stored = int(warehouse.query("SELECT count() FROM events").rows[0][0])
+        if stored != (count + 2) * BATCH_ROWS:
+            raise RuntimeError(f"{stored} rows are stored of {(count + 2) * BATCH_ROWS}")
+    finally:
+        warehouse.close()
+    rows = count * BATCH_ROWS
+    return {
+        "rows": rows,
+        "rows_per_second": round(rows / seconds),
+        "cpu_seconds_per_million": round(cpu / rows * 1e6, 2),
+        "cores": round(cpu / seconds, 2),
+    }
+
+
+if __name__ == "__main__":
+    configure_logging("console", "warning")
+    with tempfile.TemporaryDirectory(prefix="analytics-calibrate-") as scratch:
+        os.chdir(scratch)
+        print(json.dumps(burst(int(sys.argv[1]) if len(sys.argv) > 1 else 30, Path(scratch) / "clickhouse")))
