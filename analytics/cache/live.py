@@ -125,6 +125,8 @@ class LiveCounters:
 
     def _count_anew(self, token: str | None) -> bool:
         """Replace the last minutes by what the warehouse holds, `token`'s batch included; False if that is not possible now."""
+        self._next_check = 0.0
+        self._look()  # which Redis this is: it may have been restarted a moment ago
         if self._recount is None:
             return self._begin_empty()
         if time.monotonic() < self._next_recount:

@@ -64,7 +64,7 @@ def configure_logging(log_format: Literal["console", "json"] = "console", level:
     handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(), _without_colour],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(log_format, target)],
         )
     )
@@ -148,6 +148,11 @@ def _rendering(log_format: Literal["console", "json"], target: TextIO) -> list[P
         _without_empty,
         structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback),
     ]
+
+
+def _without_colour(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    event.pop("color_message", None)  # uvicorn says everything twice
+    return event
 
 
 def _without_empty(_logger: WrappedLogger, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

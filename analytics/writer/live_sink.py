@@ -4,6 +4,8 @@ For the writer's thread, after the insert and before the next batch. The one thi
 a batch: what is stored is stored.
 """
 
+from typing import cast
+
 import pyarrow as pa
 import structlog
 
@@ -41,7 +43,7 @@ class LiveSink:
     def _sample(self, events: pa.RecordBatch) -> None:
         first = max(0, events.num_rows - _LOOKED_AT)
         rows_of: dict[str, list[int]] = {}
-        for at, project_id in enumerate(events.column("project_id").slice(first).to_pylist()):
+        for at, project_id in enumerate(cast(list[str], events.column("project_id").slice(first).to_pylist())):
             rows_of.setdefault(project_id, []).append(first + at)
         for project_id, rows in rows_of.items():
             wanted = self._feed.wanted(project_id)
