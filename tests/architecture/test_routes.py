@@ -1,0 +1,74 @@
+"""Every route asks for a permission, or stands on the short list of those that are open on purpose."""
+
+from collections.abc import Iterator, Sequence
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute, Route
+
+from analytics.api.auth import AccessCheck
+from analytics.app import create_app
+from analytics.domain.access import ANYBODY, OWNERS, RULES, Permission
+from analytics.settings import Settings
+
+PUBLIC = {
+    ("POST", "/v1/auth/token"),
+    ("POST", "/v1/auth/refresh"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    # has write keys of its own, in front of the framework
+    ("POST", "/v1/events"),
+    ("OPTIONS", "/v1/events"),
+    # the framework's
+    *((method, path) for method in ("GET", "HEAD") for path in ("/docs", "/docs/oauth2-redirect", "/openapi.json")),
+}
+
+
+def app() -> FastAPI:
+    return create_app(Settings())
+
+
+def permissions(dependant: Dependant) -> Iterator[Permission]:
+    if isinstance(dependant.call, AccessCheck):
+        yield dependant.call.permission
+    for below in dependant.dependencies:
+        yield from permissions(below)
+
+
+def leaves(found: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
+    """Routes, also those of included routers, which FastAPI keeps as they are."""
+    for route in found:
+        included = getattr(route, "original_router", None)
+        if included is None:
+            yield route
+        else:
+            yield from leaves(included.routes)
+
+
+def routes() -> Iterator[tuple[str, str, list[Permission]]]:
+    for route in leaves(app().routes):
+        assert isinstance(route, Route), f"{route} is of a kind this test does not know"
+        asked = list(permissions(route.dependant)) if isinstance(route, APIRoute) else []
+        for method in sorted(route.methods or {"*"}):
+            yield method, route.path, asked
+
+
+def test_every_route_asks_for_a_permission_or_is_public_on_purpose() -> None:
+    found = list(routes())
+    assert len(found) > 20
+    unguarded = {(method, path) for method, path, asked in found if not asked}
+    assert unguarded <= PUBLIC, f"without Allowed(...): {sorted(unguarded - PUBLIC)}"
+
+
+def test_a_route_of_a_project_asks_for_a_right_in_it() -> None:
+    for method, path, asked in routes():
+        if "{project}" in path:
+            assert asked, (method, path)
+            assert all(permission in RULES for permission in asked), (method, path)
+
+
+def test_every_permission_has_one_rule() -> None:
+    assert set(RULES) | ANYBODY | OWNERS == set(Permission)
+    assert len(RULES) + len(ANYBODY) + len(OWNERS) == len(Permission)
