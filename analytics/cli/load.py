@@ -9,9 +9,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from analytics.cli.connection import connect, service_url
 from analytics.cli.context import EXIT_PARTLY_REFUSED, Command, CommandLine, pass_command_line
-from analytics.cli.front_door import service_url
-from analytics.cli.front_door import write_key as project_write_key
+from analytics.cli.front_door import write_key_of
 from analytics.errors import InvalidRequestError
 from analytics.load.batches import event_line
 from analytics.load.checkpoint import Checkpoint
@@ -75,12 +75,15 @@ def load(
     if dry_run:
         _preview(sources, fields)
         return
-    url = service_url(line)
-    key = write_key or project_write_key(line, url, project)
+    settings = line.settings()
+    url = service_url(line, settings)
+    if not write_key:
+        with connect(line) as service:
+            write_key = write_key_of(service, project or settings.bootstrap_project)
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(rejects.open("w", encoding="utf-8")) if rejects else None
         meter = stack.enter_context(_progress(sources, quiet=line.json or not sys.stderr.isatty()))
-        sender = Sender(url, key, in_flight=in_flight, patience_seconds=patience, waiting=meter.waiting)
+        sender = Sender(url, write_key, in_flight=in_flight, patience_seconds=patience, waiting=meter.waiting)
         loader = Loader(
             sender,
             fields,
