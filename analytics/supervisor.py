@@ -187,6 +187,7 @@ class Supervisor:
             _log.info("worker is back", pid=self._worker.pid if self._worker else None)
             return
         self._up = True
+        _log.info("ready", url=self._url, worker=self._worker.pid if self._worker else None)
         self._data_dir.note_service(RunningService(self._url, os.getpid()))
         self._announce(" ".join(("READY", f"url={self._url}", *(f"{name}={value}" for name, value in fields.items()))))
 

@@ -8,6 +8,7 @@ line: `{"ready": {...}}` once requests are served, or `{"failed": {...}}` if the
 
 import argparse
 import json
+import logging
 import os
 import socket
 from collections.abc import Mapping
@@ -128,6 +129,8 @@ def main() -> None:
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
     log_unhandled()
+    if settings.log_level != "debug":
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # its start and stop the supervisor tells
     raise SystemExit(run(settings, socket.socket(fileno=arguments.listen_fd), reports))
 
 

@@ -147,6 +147,28 @@ def test_a_worker_that_never_gets_ready_ends_the_start(start_service: Start, tmp
     assert_all_gone(service)
 
 
+def test_a_changed_migration_ends_the_start_with_its_words(start_service: Start) -> None:
+    first = start_service().wait_ready()
+    with psycopg.connect(first.worker_environment()["ANALYTICS_POSTGRES_URL"]) as connection:
+        connection.execute("UPDATE schema_migrations SET checksum = 'another' WHERE number = 1")
+    first.stop()
+    again = start_service(first.data_dir)
+    assert again.wait() == 1
+    assert again.log().count("0001_create_projects") == 2, "once when it was run, once in the message"
+    assert "Traceback" not in again.log()
+    assert_all_gone(again)
+
+
+def test_a_store_that_is_away_at_the_start_is_waited_for(start_service: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    service = start_service(postgres_url=f"postgresql://nobody:nothing@127.0.0.1:{port}/none")
+    wait_for(lambda: service.log().count("metadata-unavailable") >= 2, "a second try")
+    assert service.stop() == 0
+    assert service.rest_of_output() == ""
+    assert service.left_over() == []
+
+
 def test_the_secret_key_is_made_once_and_private(start_service: Start) -> None:
     first = start_service().wait_ready()
     kept = first.data_dir / "secret_key"
