@@ -23,6 +23,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from analytics.errors import EngineStartError, QueryTimeoutError, WarehouseUnavailableError
 from analytics.warehouse.embedded_config import write_embedded_config
+from analytics.warehouse.embedded_reads import report_storage_reads
 from analytics.warehouse.failures import insert_failure, question_failure
 from analytics.warehouse.limits import INSERT_SETTINGS, QUESTION_SETTINGS
 
@@ -232,6 +233,7 @@ def open_warehouse(url: str | None, embedded_path: Path) -> Warehouse:
     if url is not None:
         arguments = {"dsn": url, "autogenerate_session_id": False, "tz_mode": "aware", "connect_timeout": 5, "send_receive_timeout": 120}
         return Warehouse(_Connect(arguments), embedded=False)
+    report_storage_reads()
     embedded_path.mkdir(parents=True, exist_ok=True)
     config = write_embedded_config(embedded_path)
     arguments = {
