@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from analytics.api import health, keys, live, people, projects, sign_in, tokens
+from analytics.api import health, keys, live, people, projects, rejected_events, sign_in, stored_events, tokens, trends
 from analytics.api.events import EventsIngest, IngestParts
 from analytics.api.problems import install_problem_handlers
 from analytics.api.request_context import RequestContext
@@ -14,7 +14,18 @@ from analytics.services import Services, open_services
 from analytics.settings import Settings
 
 # One a resource. A new route needs `Allowed(permission)`, or a line in the short list of public ones in tests/architecture.
-ROUTERS = (sign_in.router, projects.router, keys.router, tokens.router, people.router, live.router, health.router)
+ROUTERS = (
+    sign_in.router,
+    projects.router,
+    keys.router,
+    tokens.router,
+    people.router,
+    trends.router,
+    stored_events.router,
+    rejected_events.router,
+    live.router,
+    health.router,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -31,6 +31,9 @@ from analytics.metadata.key_directory import KeyDirectory
 from analytics.metadata.store import Metadata, open_metadata
 from analytics.migrate.clickhouse import WarehouseSchema
 from analytics.migrate.postgres import migrate_postgres, migration_lock
+from analytics.query.engine import Questions
+from analytics.query.rejected_events import RejectedEvents
+from analytics.query.stored_events import StoredEvents
 from analytics.settings import Settings
 from analytics.telemetry.health import HealthMonitor
 from analytics.telemetry.metrics import Metrics
@@ -61,6 +64,9 @@ class Services:
     live: LiveView
     live_tickets: Tickets
     health: HealthMonitor
+    questions: Questions
+    stored_events: StoredEvents
+    rejected_events: RejectedEvents
 
 
 @asynccontextmanager
@@ -124,6 +130,9 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             live=live,
             live_tickets=Tickets(cache),
             health=health,
+            questions=Questions(warehouse, clock, event_path.watermark),
+            stored_events=StoredEvents(warehouse, clock),
+            rejected_events=RejectedEvents(warehouse, clock),
         )
 
 
@@ -135,8 +144,11 @@ async def _migrated(warehouse: Warehouse, schema: WarehouseSchema) -> AsyncGener
         if warehouse.embedded:
             schema.bring_up()
             return True
-        if warehouse.ping():
+        try:
             check_server_version(warehouse)
+        except StoreError as error:
+            _log.warning("the warehouse is away: events wait on disk", detail=error.detail)
+            return False
         return schema.try_bring_up()
 
     if await anyio.to_thread.run_sync(bring_up):

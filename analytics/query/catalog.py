@@ -149,6 +149,9 @@ CONTEXT_COLUMNS: Mapping[tuple[str, ...], str] = {
     ("timezone",): "timezone",
 }
 
+# Columns that name or lead to a person: an answer that shows their values is more than numbers.
+PERSONAL = frozenset({"event_id", "user_id", "anonymous_id", "session_id", "ip"})
+
 # Properties that have a column of their own in `events`, made by `JSONExtract(properties, name, 'String')`.
 PROMOTED: Mapping[str, LiteralString] = {"course_id": "course_id", "lesson_id": "lesson_id"}
 
@@ -174,6 +177,13 @@ def find_property(name: str, pointer: str) -> Property:
     if path in CONTEXT_COLUMNS:
         return Property(COLUMNS[CONTEXT_COLUMNS[path]].text)
     return Property("context_extra", path)
+
+
+def is_personal(name: str) -> bool:
+    """Whether the values of a property name or lead to persons."""
+    if name.startswith("context."):
+        name = CONTEXT_COLUMNS.get(tuple(name.split(".")[1:]), "")
+    return name in PERSONAL
 
 
 def _unknown(pointer: str, detail: str) -> UnknownPropertyError:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, LiteralString
 
 from analytics.domain.filters import NEGATIVES, And, Condition, Filter, Not, Operator, Or, Scalar, number_of, text_of
 from analytics.query.catalog import Property, Table, find_property
@@ -161,6 +161,11 @@ def _measure(plan: SeriesPlan, parameters: Parameters) -> str:
     if series.property is not None:
         return _NUMERIC_MEASURES[series.metric].format(number=number_expression(find_property(series.property, ""), parameters))
     return "uniqExact(person)" if series.metric is Metric.UNIQUE_USERS else "count()"
+
+
+def compile_terms(terms: Sequence[LiteralString]) -> Fragment:
+    """A slot's text from expressions written in the source, all of which must hold."""
+    return Fragment.of(" AND ".join(terms) if terms else "true")
 
 
 # ---- filters -----------------------------------------------------------------
