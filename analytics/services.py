@@ -23,7 +23,7 @@ from analytics.clock import Clock, SystemClock
 from analytics.data_dir import DataDir
 from analytics.domain.access_token import TokenSigner
 from analytics.domain.sign_in_brake import SignInBrake
-from analytics.errors import AnalyticsError, SettingsError, WarehouseUnavailableError
+from analytics.errors import AnalyticsError, SettingsError, StoreError, WarehouseUnavailableError
 from analytics.event_path import EventPath, open_event_path
 from analytics.health_checks import health_checks
 from analytics.metadata.bootstrap import BootstrapResult, BootstrapWishes
@@ -92,6 +92,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         # Nobody else can have embedded data open; on a server another process may be migrating.
         lock = nullcontext if warehouse.embedded else partial(migration_lock, postgres_url)
         schema = WarehouseSchema(warehouse, lock)
+        if settings.clickhouse_cluster is not None:
+            _log.warning("tables are made on one server, not on the whole cluster", cluster=settings.clickhouse_cluster)
         await stack.enter_async_context(_migrated(warehouse, schema))
 
         cache = Cache(settings.redis_url.get_secret_value() if settings.redis_url else None, metrics)
