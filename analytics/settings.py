@@ -4,8 +4,9 @@ Only `app.py`, `cli/`, `supervisor.py`, `services.py` and test fixtures see this
 """
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -93,7 +94,7 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
         if unknown:
             raise SettingsError(f"--config {config}: unknown setting {', '.join(unknown)}")
     try:
-        environment = Settings().model_dump(exclude_unset=True)
+        environment = cast(Callable[[], Settings], Settings)().model_dump(exclude_unset=True)
         return Settings.model_validate({**from_file, **environment, **{k: v for k, v in overrides.items() if v is not None}})
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(item) for item in error.errors())) from error

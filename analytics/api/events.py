@@ -222,7 +222,11 @@ def _write_key(headers: Mapping[bytes, bytes], query: bytes) -> str | None:
 
 def _is_ndjson(content_type: bytes) -> bool:
     media_type, _, parameters = content_type.decode("latin-1").lower().partition(";")
-    charset = dict(part.strip().partition("=")[::2] for part in parameters.split(";")).get("charset", "utf-8").strip('"')
+    charset = "utf-8"
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset":
+            charset = value.strip().strip('"')
     if charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedEncodingError(f"Charset {charset[:40]!r} is not understood: send UTF-8.")
     media_type = media_type.strip()

@@ -7,8 +7,8 @@ from functools import lru_cache
 from ua_parser import parse
 
 _BOT = re.compile(
-    r"bot\b|bot[/;_ -]|crawl|spider|slurp|headless|lighthouse|pingdom|uptime|monitor|preview|facebookexternalhit|python-requests|python-urllib|"
-    r"curl/|wget/|httpclient|java/|go-http-client|okhttp|scrapy|phantomjs|puppeteer|playwright",
+    r"bot\b|bot[/;_ -]|crawl|spider|slurp|headless|lighthouse|pingdom|uptime|monitor|preview|facebookexternalhit|python-requests|"
+    r"python-urllib|curl/|wget/|httpclient|java/|go-http-client|okhttp|scrapy|phantomjs|puppeteer|playwright",
     re.IGNORECASE,
 )
 _TABLET = re.compile(r"ipad|tablet|kindle|silk/|playbook|android(?!.*mobile)", re.IGNORECASE)

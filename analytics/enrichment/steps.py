@@ -1,7 +1,7 @@
 """Derived columns of a batch, one step each, in order.
 
-The second part of the way of an event (`ingest/pipeline.py` lists the first). Each step reads columns of the batch and adds or fills others;
-each distinct value is looked at once, whatever the number of its events.
+The second part of the way of an event (`ingest/pipeline.py` lists the first). Each step reads columns of the batch and adds or fills
+others; each distinct value is looked at once, whatever the number of its events.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,10 +10,11 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analytics.domain.columns import Array, distinct_texts
 from analytics.enrichment.agent import read_agent
 from analytics.enrichment.page import read_url
 
-Columns = dict[str, pa.Array]
+Columns = dict[str, Array]
 Step = Callable[[Columns], None]
 _T = TypeVar("_T")
 _CAMPAIGN = ("campaign_source", "campaign_medium", "campaign_name", "campaign_term", "campaign_content")
@@ -53,10 +54,10 @@ def read_referrers(columns: Columns) -> None:
 STEPS: tuple[Step, ...] = (read_agents, read_pages, read_referrers)
 
 
-def _distinct(column: pa.Array, read: Callable[[str], _T]) -> tuple[pa.Array, list[_T]]:
-    encoded = pc.dictionary_encode(pc.fill_null(column, ""))
-    return encoded.indices, [read(value) for value in encoded.dictionary.to_pylist()]
+def _distinct(column: Array, read: Callable[[str], _T]) -> tuple[Array, list[_T]]:
+    indices, texts = distinct_texts(column)
+    return indices, [read(text) for text in texts]
 
 
-def _spread(values: Sequence[str | None], indices: pa.Array) -> pa.Array:
+def _spread(values: Sequence[str | None], indices: Array) -> Array:
     return pa.array(values, pa.string()).take(indices)

@@ -133,7 +133,7 @@ def _decode_lines(body: bytes, max_events: int, event_max_bytes: int) -> Decoded
         # A value may go over several lines: then it is not NDJSON, though it can be read.
         if events is not None and len(events) == len(lines):
             return Decoded(events)
-    return _decode_each(cast(list[bytes], lines), event_max_bytes)
+    return _decode_each(lines, event_max_bytes)
 
 
 def _decode_document(body: bytes, max_events: int, event_max_bytes: int) -> Decoded:
@@ -156,7 +156,7 @@ def _decode_document(body: bytes, max_events: int, event_max_bytes: int) -> Deco
         return _decode_each([body], event_max_bytes)
     if envelope.events is None:
         raise UnreadableBodyError('"events" must be an array.')
-    raws = cast(list[Raw], envelope.events)
+    raws = envelope.events
     _check_count(len(raws), max_events)
     decoded = _decode_array(b"[" + b",".join(raws) + b"]", max_events, event_max_bytes) if raws else Decoded()
     if envelope.sent_at is not None:

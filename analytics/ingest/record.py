@@ -1,13 +1,14 @@
 """Columns of a batch to the payload of a spool record."""
 
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from xxhash import xxh3_128_digest
 
+from analytics.domain.columns import Array
 from analytics.ingest.batch import EventBatch, Texts
 from analytics.spool.schema import EVENT_SCHEMA, to_payload
 
@@ -22,7 +23,7 @@ def event_payload(batch: EventBatch) -> tuple[bytes, int]:
     if kept is not None and not kept:
         return b"", 0
 
-    def texts(column: Texts | None) -> pa.Array:
+    def texts(column: Texts | None) -> Array:
         if column is None:
             return pa.nulls(len(batch), pa.string())
         return pa.array(column, pa.string())
@@ -66,11 +67,11 @@ def event_payload(batch: EventBatch) -> tuple[bytes, int]:
     return to_payload(record), record.num_rows
 
 
-def _local_dates(times: pa.Array, timezone: str) -> pa.Array:
+def _local_dates(times: Array, timezone: str) -> Array:
     """The day of each time in the zone."""
     if timezone == "UTC":
         return times.cast(pa.timestamp("ms")).cast(pa.date32())
-    return pc.local_timestamp(times.cast(_zoned(timezone))).cast(pa.date32())
+    return pc.local_timestamp(cast(Any, times.cast(_zoned(timezone)))).cast(pa.date32())
 
 
 @lru_cache(maxsize=256)
@@ -78,7 +79,7 @@ def _zoned(timezone: str) -> pa.DataType:
     return pa.timestamp("ms", tz=timezone)
 
 
-def _expiry(batch: EventBatch) -> pa.Array:
+def _expiry(batch: EventBatch) -> Array:
     """Days since 1970 of the first day without the event."""
     if batch.project.retention_days is None:
         return pa.array(np.full(len(batch), _LAST_DATE, np.uint16))

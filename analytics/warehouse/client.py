@@ -1,7 +1,7 @@
 """ClickHouse behind one door: chDB in this process, or a server by URL.
 
 Calls are synchronous; `Warehouse.ask` runs one on a worker thread for the async side. Each lane (writer, question, control) has its own
-handles, and a handle is never shared between threads. The one thing to know: chDB allows one data path per process and one process per path.
+handles, never shared between threads. The one thing to know: chDB allows one data path per process and one process per path.
 """
 
 import threading

@@ -100,7 +100,7 @@ def _table(records: Sequence[Record], schema: pa.Schema) -> pa.Table | None:
     received = np.repeat(np.array([record.header.received_ms for record in records], np.int64), counts)
     projects = pa.array([record.header.project_id for record in records]).dictionary_encode()
     project_column = pa.DictionaryArray.from_arrays(
-        projects.indices.take(pa.array(np.repeat(np.arange(len(records)), counts))), projects.dictionary
+        np.asarray(projects.indices)[np.repeat(np.arange(len(records)), counts)], projects.dictionary
     )
     return table.append_column("received_at", pa.array(received).cast(pa.timestamp("ms", tz="UTC"))).append_column(
         "project_id", project_column

@@ -1,7 +1,5 @@
 """A stored batch, added up for the live counters."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,27 +7,26 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
 from analytics.cache.live_batch import LiveBatch, count_batches
+from analytics.domain.columns import Array, distinct_texts
 
 
 def live_batches(events: pa.RecordBatch) -> list[LiveBatch]:
     """One LiveBatch a project. The hashes are those of the engine (`xxh3`), so a recount from the warehouse counts the same."""
-    projects = events.column("project_id")
-    names = pc.dictionary_encode(events.column("event"))
-    persons = pc.coalesce(events.column("user_id"), events.column("anonymous_id"))
+    project_codes, projects = distinct_texts(events.column("project_id"))
+    name_codes, names = distinct_texts(events.column("event"))
     return count_batches(
-        projects.dictionary.to_pylist(),
-        np.asarray(projects.indices).astype(np.int32),
+        projects,
+        np.asarray(project_codes).astype(np.int32),
         np.asarray(events.column("received_at").cast(pa.int64())) // 1000,
-        names.dictionary.to_pylist(),
-        np.asarray(names.indices).astype(np.int32),
-        _hashes(persons),
+        names,
+        np.asarray(name_codes).astype(np.int32),
+        _hashes(pc.coalesce(events.column("user_id"), events.column("anonymous_id"))),
         _hashes(events.column("session_id")),
     )
 
 
-def _hashes(column: pa.Array) -> NDArray[np.uint64]:
+def _hashes(column: Array) -> NDArray[np.uint64]:
     """xxh3 of each text, 0 for none."""
-    encoded = pc.dictionary_encode(pc.fill_null(column, ""))
-    texts: Sequence[str] = encoded.dictionary.to_pylist()
+    codes, texts = distinct_texts(column)
     hashes = np.fromiter((xxh3_64_intdigest(text.encode()) if text else 0 for text in texts), np.uint64, len(texts))
-    return hashes[np.asarray(encoded.indices)] if len(texts) else np.zeros(len(column), np.uint64)
+    return hashes[np.asarray(codes)]

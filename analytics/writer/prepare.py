@@ -1,12 +1,12 @@
 """A batch's events to what the engine is given: repeats out, derived columns in, months together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from analytics.domain.columns import Array, ChunkedArray
 from analytics.enrichment.steps import STEPS
 
 # A month of UTC days may touch two months of local days, and the engine takes 100 partitions an insert.
@@ -32,11 +32,11 @@ def enriched(events: pa.Table) -> pa.RecordBatch:
 def by_months(events: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """The batch, or its parts by groups of months, newest first, if it spans more months than one insert may."""
     times = events.column(events.schema.get_field_index("timestamp"))
-    span = pc.min_max(times).as_py()
-    if (span["max"].year - span["min"].year) * 12 + span["max"].month - span["min"].month < _MOST_MONTHS:
+    # numpy counts months since 1970 by itself
+    months = np.asarray(times.cast(pa.int64())).astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
+    if int(months.max()) - int(months.min()) < _MOST_MONTHS:
         yield events
         return
-    months = np.asarray(pc.add(pc.multiply(pc.year(times), 12), pc.month(times)))
     distinct = np.unique(months)[::-1]
     for start in range(0, len(distinct), _MOST_MONTHS):
         yield events.filter(pa.array(np.isin(months, distinct[start : start + _MOST_MONTHS])))
@@ -50,13 +50,6 @@ def to_stream(batch: pa.RecordBatch) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    combined = column.combine_chunks()
-    if isinstance(combined, pa.ChunkedArray):
-        combined = combined.chunk(0) if combined.num_chunks == 1 else pa.concat_arrays(combined.chunks)
-    return combined
-
-
-def column_names(batch: pa.RecordBatch) -> Sequence[str]:
-    """Names of its columns, in order."""
-    return batch.schema.names
+def _one(column: ChunkedArray) -> Array:
+    chunks = column.chunks
+    return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)

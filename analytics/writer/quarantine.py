@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec.json import encode
 
+from analytics.domain.columns import Array
 from analytics.errors import InsertRejectedError
 from analytics.warehouse.client import Warehouse
 from analytics.writer.batch import Verdict
@@ -25,7 +26,7 @@ def find_poison(warehouse: Warehouse, events: pa.RecordBatch) -> list[int]:
     """
     # The same columns, defaults and constraints, but no views: made anew, since `events` may have changed.
     warehouse.command(f"DROP TABLE IF EXISTS {_SCRATCH} SYNC")
-    warehouse.command(f"CREATE TABLE {_SCRATCH} AS events ENGINE = MergeTree ORDER BY tuple() SETTINGS non_replicated_deduplication_window = 0")
+    warehouse.command(f"CREATE TABLE {_SCRATCH} AS events ENGINE = MergeTree ORDER BY tuple()")
     try:
         poison = _search(warehouse, events, 0)
         if len(poison) == events.num_rows and not _takes_a_plain_row(warehouse, events):
@@ -70,7 +71,7 @@ def _search(warehouse: Warehouse, events: pa.RecordBatch, offset: int) -> list[i
 def _takes_a_plain_row(warehouse: Warehouse, events: pa.RecordBatch) -> bool:
     """Whether the table takes a row of the same columns that holds nothing but a project, a name and a person."""
     plain = {"project_id": "quarantine-test", "event": "quarantine-test", "user_id": "quarantine-test", "event_id": "quarantine-test"}
-    columns = list[pa.Array]()
+    columns = list[Array]()
     for field in events.schema:
         if field.name in plain:
             columns.append(pa.array([plain[field.name]]))

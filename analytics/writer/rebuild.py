@@ -19,14 +19,18 @@ def rebuild_known_ids(warehouse: Warehouse, known: KnownIds, now: datetime) -> i
     """
     minutes = warehouse.query(clickhouse("writer/id_minutes").text(), {"start": now - _HORIZON}, lane="writer").rows
     total = 0
-    start: datetime | None = None
-    waiting = 0
-    for index, (minute, ids) in enumerate(minutes):
-        start = start or minute
-        waiting += ids
-        if waiting >= _SLICE_IDS or index == len(minutes) - 1:
-            total += _read_slice(warehouse, known, start, minute + timedelta(minutes=1))
-            start, waiting = None, 0
+    slices: list[tuple[datetime, datetime]] = []
+    waiting = _SLICE_IDS
+    for minute, ids in minutes:
+        end = minute + timedelta(minutes=1)
+        if waiting >= _SLICE_IDS:
+            slices.append((minute, end))
+            waiting = ids
+        else:
+            slices[-1] = (slices[-1][0], end)
+            waiting += ids
+    for start, end in slices:
+        total += _read_slice(warehouse, known, start, end)
     return total
 
 

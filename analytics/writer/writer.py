@@ -254,7 +254,7 @@ class Writer:
                 for number, part in enumerate(by_months(events)):
                     self._warehouse.insert_arrow("events", part.schema.names, to_stream(part), token=f"{verdict.token}/{number}")
             if len(verdict.quarantined):
-                rows = quarantined_rows(batch.events.take(pa.array(verdict.quarantined_rows())), verdict, self._clock.now_ms())
+                rows = quarantined_rows(batch.events.take(verdict.quarantined_rows()), verdict, self._clock.now_ms())
                 self._warehouse.insert_arrow("rejected_events", rows.schema.names, to_stream(rows), token=f"{verdict.token}/q")
         if batch.refused is not None:
             refused = batch.refused.append_column("version", pa.array(np.ones(batch.refused.num_rows, np.uint64)))
@@ -271,7 +271,7 @@ class Writer:
             return verdict
         rows = np.setdiff1d(np.arange(batch.rows, dtype=np.uint32), np.union1d(verdict.dropped_rows(), verdict.quarantined_rows()))
         try:
-            poison = find_poison(self._warehouse, enriched(batch.events.take(pa.array(rows))))
+            poison = find_poison(self._warehouse, enriched(batch.events.take(rows)))
         except (WarehouseUnavailableError, StoreError) as away:
             self._note_failure(away)
             return verdict
