@@ -1,3 +1,3 @@
 """Fixtures are plugins by subject, in tests/fixtures/."""
 
-pytest_plugins = ["tests.fixtures.engines", "tests.fixtures.service", "tests.fixtures.api"]
+pytest_plugins = ["tests.fixtures.engines", "tests.fixtures.service", "tests.fixtures.api", "tests.fixtures.loopback"]

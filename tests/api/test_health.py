@@ -1,0 +1,150 @@
+"""/healthz, /readyz, /metrics: the truth, at once, also while an engine is away or hangs."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from asgi_lifespan import LifespanManager
+from prometheus_client.parser import text_string_to_metric_families
+
+from analytics.app import create_app
+from analytics.embedded.engines import EmbeddedEngines, start_embedded
+from tests.fixtures.api import Api, Caller, make_settings
+from tests.fixtures.engines import _database
+
+pytestmark = pytest.mark.anyio
+PARTS = {"clickhouse", "postgres", "redis", "migrations", "keys", "spool", "writer"}
+
+
+@pytest.fixture(scope="module")
+def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedEngines]:
+    """A Valkey that the tests may hang."""
+    started = start_embedded(tmp_path_factory.mktemp("own"), postgres=False)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+async def api(
+    engines: EmbeddedEngines,
+    own_valkey: EmbeddedEngines,
+    postgres_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    anyio_backend: object,
+) -> AsyncIterator[Api]:
+    """As the usual one, on a Valkey of the module's own and a spool with room for little."""
+    with contextmanager(_database)(engines, postgres_template) as postgres_url:
+        settings = make_settings(tmp_path_factory.mktemp("service"), postgres_url, own_valkey.redis_url)
+        app = create_app(settings)
+        async with (
+            LifespanManager(app, startup_timeout=60, shutdown_timeout=60) as managed,
+            httpx.AsyncClient(transport=httpx.ASGITransport(managed.app), base_url="http://service") as client,
+        ):
+            yield Api(client, app.state.services, settings, managed.app)
+
+
+async def ready(api: Api) -> tuple[int, dict[str, Any]]:
+    started = time.monotonic()
+    answer = await api.nobody.get("/readyz")
+    assert time.monotonic() - started < 1  # nobody is asked: not the engine that hangs either
+    return answer.status_code, answer.json()
+
+
+async def until_status(api: Api, wanted: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 20
+    while True:
+        status, body = await ready(api)
+        assert status == (503 if body["status"] == "unready" else 200)
+        if body["status"] == wanted:
+            return body
+        assert time.monotonic() < deadline, body
+        await asyncio.sleep(0.05)
+
+
+async def test_a_service_with_all_its_engines_is_ready(api: Api) -> None:
+    assert (await api.nobody.get("/healthz")).json() == {"status": "ok"}
+    body = await until_status(api, "ready")
+    assert set(body["checks"]) == PARTS
+    assert all(check["ok"] and check["detail"] for check in body["checks"].values())
+
+
+async def test_a_redis_that_hangs_makes_it_degraded_and_events_are_still_taken(api: Api, own_valkey: EmbeddedEngines) -> None:
+    project = await api.make_project()
+    pid = own_valkey.pids()["valkey"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        body = await until_status(api, "degraded")
+        assert {name for name, check in body["checks"].items() if not check["ok"]} == {"redis"}
+        answer = await api.bearer(project["write_key"]).post("/v1/events", {"event": "page_view", "user_id": "u-1"})
+        assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+        viewer = await api.member(project, "viewer")
+        asked = await Caller(api.client, {**viewer.headers, "accept": "application/json"}).get(f"/v1/projects/{project['slug']}/live")
+        assert asked.status_code == 503
+        assert asked.json()["code"] == "cache-unavailable"
+        assert int(asked.headers["retry-after"]) >= 1
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await until_status(api, "ready")
+
+
+async def test_an_engine_that_hangs_makes_it_degraded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    slots = api.services.warehouse._slots["control"]
+    for _ in range(2):  # every handle is in a question that does not end
+        assert slots.acquire(timeout=10)
+    try:
+        body = await until_status(api, "degraded")
+        assert body["checks"]["clickhouse"]["detail"].startswith("No answer for")
+    finally:
+        for _ in range(2):
+            slots.release()
+    await until_status(api, "ready")
+
+
+async def test_a_spool_without_room_makes_it_unready(api: Api) -> None:
+    spool = api.services.event_path.spool
+    taken = api.settings.spool_max_bytes // 2
+    for project_id in ("a", "b"):
+        spool.reserve(project_id, taken)
+    try:
+        body = await until_status(api, "unready")
+        assert not body["checks"]["spool"]["ok"]
+    finally:
+        for project_id in ("a", "b"):
+            spool.release(project_id, taken)
+    await until_status(api, "ready")
+
+
+async def test_the_answers_hold_no_addresses_or_secrets(api: Api) -> None:
+    texts = [(await api.nobody.get(path)).text for path in ("/healthz", "/readyz", "/metrics")]
+    assert api.settings.postgres_url is not None
+    assert api.settings.redis_url is not None
+    for secret in (api.settings.postgres_url.get_secret_value(), api.settings.redis_url.get_secret_value(), str(api.settings.data_dir)):
+        assert not any(secret in text for text in texts)
+
+
+async def test_metrics_count_what_was_sent(api: Api) -> None:
+    async def value(name: str, **labels: str) -> float:
+        text = (await api.nobody.get("/metrics")).text
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        return next(sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items())
+
+    project = await api.make_project()
+    before = await value("analytics_events_stored_total"), await value("analytics_ingest_events_total", verdict="accepted")
+    events = [{"event": "page_view", "user_id": f"u-{n}"} for n in range(5)] + [{"event": "", "user_id": "u"}]
+    await api.bearer(project["write_key"]).post("/v1/events", events)
+    assert await value("analytics_ingest_events_total", verdict="accepted") == before[1] + 5
+    assert await value("analytics_ingest_rejected_total", code="invalid-event") >= 1
+    deadline = time.monotonic() + 20
+    while await value("analytics_events_stored_total") != before[0] + 5:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    assert await value("analytics_freshness_seconds_count") >= 5
+    assert (await api.nobody.get("/metrics")).headers["content-type"].startswith("text/plain; version=0.0.4")
+    for store in PARTS:
+        assert await value("analytics_store_up", store=store) == 1
