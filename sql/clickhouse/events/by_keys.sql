@@ -1,4 +1,4 @@
--- name: events/by_keys
+-- name: by_keys
 -- Whole events of one project by the hashes of their ids; days and times of receipt of all of them bound what is read.
 -- returns: a row per event, as the columns are named
 SELECT

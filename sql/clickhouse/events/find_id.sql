@@ -1,4 +1,4 @@
--- name: events/find_id
+-- name: find_id
 -- Whether an id is stored at all: reads two narrow columns of the whole project. Ask events/find_recent_id first.
 -- returns: received_at DateTime64(3, 'UTC')
 SELECT received_at

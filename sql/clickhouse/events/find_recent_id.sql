@@ -1,4 +1,4 @@
--- name: events/find_recent_id
+-- name: find_recent_id
 -- Whether an id was stored of late, and when. The hash is keyed by project, so no project is named.
 -- returns: received_at DateTime('UTC')
 SELECT received_at

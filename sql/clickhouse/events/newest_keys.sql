@@ -1,4 +1,4 @@
--- name: events/newest_keys
+-- name: newest_keys
 -- Keys of the newest received events within a window of receipt, newest first. Narrow columns only; the rows are read by events/by_keys.
 -- The cursor (before, before_hash, before_check) is the key after which to go on, exclusive.
 -- slot filters: boolean expression over events columns

@@ -1,4 +1,4 @@
--- name: rejected_events/newest
+-- name: newest
 -- Refused and quarantined events of one project, newest received first; of each the newest version. The cursor (before, before_id) is exclusive.
 -- slot filters: boolean expression over rejected_events columns
 -- returns: id String, received_at DateTime64(3, 'UTC'), status, code, detail, event_id, body String, body_bytes UInt64, version UInt64

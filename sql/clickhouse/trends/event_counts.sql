@@ -1,4 +1,4 @@
--- name: trends/event_counts
+-- name: event_counts
 -- One series of totals from the rollup by quarter of an hour; the answer of trends/events, without its reading.
 -- Rows of one quarter may not have been merged yet: they are summed here.
 -- slot group: number of the row's group, never constant

@@ -1,4 +1,4 @@
--- name: trends/events
+-- name: events
 -- One series from raw events: a value per group and bucket, and per group over the whole range (is_total); empty buckets are absent.
 -- Serves: every metric, filter, breakdown, zone and interval. Groups are numbers; 1 is the only one unless a breakdown fills the slot.
 -- slot group: number of the event's group, never constant

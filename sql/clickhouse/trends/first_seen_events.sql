@@ -1,4 +1,4 @@
--- name: trends/first_seen_events
+-- name: first_seen_events
 -- How many users are seen for the first time within the range in each bucket, per group, from raw events: their running sum is the number
 -- of distinct users so far.
 -- slot group: number of the event's group, never constant

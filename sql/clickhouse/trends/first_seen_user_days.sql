@@ -1,4 +1,4 @@
--- name: trends/first_seen_user_days
+-- name: first_seen_user_days
 -- The answer of trends/first_seen_events in the project's zone, from the rollup by user and day.
 -- slot group: number of the row's group, never constant
 -- slot bucket: number of the row's bucket

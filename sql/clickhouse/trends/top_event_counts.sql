@@ -1,4 +1,4 @@
--- name: trends/top_event_counts
+-- name: top_event_counts
 -- The names with the most events over the whole range, from the rollup by quarter of an hour, largest first; equal ones by name.
 -- slot filters: boolean expression over the event name
 -- returns: text String

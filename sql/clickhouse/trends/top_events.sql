@@ -1,4 +1,4 @@
--- name: trends/top_events
+-- name: top_events
 -- The largest groups of one series over the whole range, from raw events, largest first; equal ones by name, the missing value last.
 -- slot text: the property's text, empty where it is missing
 -- slot measure: the metric, an aggregate over events columns

@@ -1,4 +1,4 @@
--- name: trends/top_user_days
+-- name: top_user_days
 -- The names with the most distinct users over the whole range, from the rollup by user and day, largest first; equal ones by name.
 -- slot filters: boolean expression over the event name
 -- returns: text String

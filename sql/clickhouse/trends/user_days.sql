@@ -1,4 +1,4 @@
--- name: trends/user_days
+-- name: user_days
 -- One series of distinct users from the rollup by user and day; the answer of trends/events in the project's zone.
 -- Rows of one user and day may not have been merged yet, which a distinct count does not mind.
 -- slot group: number of the row's group, never constant
