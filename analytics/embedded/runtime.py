@@ -1,6 +1,7 @@
 """The short-lived folder of the sockets: a socket's whole path may have 107 bytes, which a data dir deep in a tree exceeds.
 
-Its name is random (nobody else can be there before us) and is kept in the data dir, so that what a killed run left is removed.
+Its name is random (nobody else can be there before us) and is noted in the data dir. What a killed run left is removed by the next start,
+on this data dir or another.
 """
 
 import contextlib
@@ -9,12 +10,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import psutil
+
 from analytics.embedded.account import Account
 from analytics.errors import EngineStartError
 
 SOCKET_PATH_BYTES = 107
 _LONGEST_NAME = len("/.s.PGSQL.5432.lock")
 _PREFIX = "analytics-"
+_OWNER = "owner"
 
 
 def make_runtime_folder(data_dir: Path, account: Account | None) -> Path:
@@ -34,8 +38,10 @@ def make_runtime_folder(data_dir: Path, account: Account | None) -> Path:
             folder.rmdir()
             tried.append(f"{base}: too long")
             continue
+        (folder / _OWNER).write_text(_me(os.getpid()), "ascii")
         if account is not None:
             os.chown(folder, account.uid, account.gid)
+        _sweep(base)
         note.write_text(str(folder), "utf-8")
         return folder
     raise EngineStartError(f"No folder for the engines' sockets ({'; '.join(tried)}).")
@@ -45,6 +51,23 @@ def remove_runtime_folder(folder: Path) -> None:
     """Remove it with all that is in it; a name that is not one of ours is left alone."""
     if folder.name.startswith(_PREFIX) and not folder.is_symlink():
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(base: Path) -> None:
+    """Remove folders whose owner has ended without doing so itself."""
+    for folder in base.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError, ValueError):
+            owner = (folder / _OWNER).read_text("ascii")
+            if _me(int(owner.split()[0])) != owner:
+                remove_runtime_folder(folder)
+
+
+def _me(pid: int) -> str:
+    """A process by its number and the time it began, since numbers are given again; only the number if there is none."""
+    try:
+        return f"{pid} {psutil.Process(pid).create_time():.2f}"
+    except psutil.NoSuchProcess:
+        return str(pid)
 
 
 def _bases(data_dir: Path) -> list[Path]:

@@ -194,6 +194,18 @@ def test_the_sockets_folder_of_a_killed_run_is_removed(tmp_path: Path) -> None:
     assert not second.exists()
 
 
+def test_the_sockets_folder_of_a_killed_run_on_another_data_dir_is_removed(tmp_path: Path) -> None:
+    code = "import sys, pathlib\nfrom analytics.embedded.runtime import make_runtime_folder\n"
+    code += "print(make_runtime_folder(pathlib.Path(sys.argv[1]), None))"
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "one")], capture_output=True, text=True, check=True)
+    left, mine = Path(done.stdout.strip()), make_runtime_folder(tmp_path / "two", None)
+    third = make_runtime_folder(tmp_path / "three", None)
+    assert not left.exists()
+    assert mine.exists(), "its owner lives"
+    remove_runtime_folder(mine)
+    remove_runtime_folder(third)
+
+
 def test_a_folder_that_is_none_of_ours_is_never_removed(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "precious").mkdir()
