@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from analytics.api import health, keys, live, people, projects, rejected_events, sign_in, stored_events, tokens, trends
 from analytics.api.events import EventsIngest, IngestParts
+from analytics.api.openapi import install_openapi
 from analytics.api.problems import install_problem_handlers
 from analytics.api.request_context import RequestContext
 from analytics.services import Services, open_services
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     install_problem_handlers(app)
+    install_openapi(app)
     app.add_middleware(RequestContext)
 
     def ingest_parts() -> IngestParts:

@@ -14,11 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analytics.api.problems import internal_problem
 from analytics.errors import PayloadTooLargeError
+from analytics.services import Services
 from analytics.telemetry.logging import log_context
 
 MAX_BODY_BYTES = 2_000_000  # a refused event of 1 MB, escaped and sent again, still fits; POST /v1/events has limits of its own
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}\Z")
 _PAGES = ("/docs", "/redoc")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _QUIET = ("/healthz", "/readyz", "/metrics")
 _log = structlog.get_logger("analytics.api")
 
@@ -43,6 +45,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                _count(scope, status, time.perf_counter() - started)
                 _set_headers(MutableHeaders(scope=message), request_id, path)
             await send(message)
 
@@ -62,6 +65,14 @@ class RequestContext:
                 if path not in _QUIET:
                     elapsed_ms = round((time.perf_counter() - started) * 1000, 1)
                     _log.debug("request", method=scope["method"], path=path, status=status, elapsed_ms=elapsed_ms)
+
+
+def _count(scope: Scope, status: int, seconds: float) -> None:
+    # Counted as the answer begins: the end of a stream says nothing. A caller may send any word as its method.
+    services: Services | None = getattr(scope["app"].state, "services", None) if "app" in scope else None
+    if services is not None:
+        services.metrics.http_requests.labels(scope["method"] if scope["method"] in _METHODS else "other", f"{status // 100}xx").inc()
+        services.metrics.http_request_seconds.observe(seconds)
 
 
 def request_id_of(scope: Scope) -> str:

@@ -1,0 +1,105 @@
+"""`analytics project|key|token|user` against the running application."""
+
+import json
+from collections.abc import Awaitable, Callable
+
+import anyio.to_thread
+import pytest
+from click.testing import CliRunner, Result
+from structlog.testing import capture_logs
+
+from analytics.cli.main import main
+from tests.fixtures.api import PASSWORD, Api
+
+pytestmark = pytest.mark.anyio
+Run = Callable[..., Awaitable[Result]]
+
+
+@pytest.fixture
+def run(api: Api, api_url: str) -> Run:
+    """The command line, as owner."""
+
+    async def command(*arguments: str, given: str | None = None) -> Result:
+        token = api.services.signer.for_operator()
+        with capture_logs():  # the service logs in this same process, into what the runner takes for the command's output
+            return await anyio.to_thread.run_sync(
+                lambda: CliRunner().invoke(main, [*arguments, "--url", api_url, "--token", token], input=given)
+            )
+
+    return command
+
+
+async def test_a_made_secret_stands_alone_on_standard_output(api: Api, run: Run) -> None:
+    project = await run("project", "create", "by-cli", "--timezone", "Asia/Kathmandu")
+    assert project.exit_code == 0, project.stderr
+    found = api.services.keys.project_of_key(project.stdout.removesuffix("\n"))
+    assert found is not None
+    assert (found.slug, found.timezone) == ("by-cli", "Asia/Kathmandu")
+
+    key = (await run("key", "create", "--project", "by-cli")).stdout.removesuffix("\n")
+    assert api.services.keys.project_of_key(key) == found
+
+    token = (await run("token", "create", "--project", "by-cli", "--scope", "read", "--scope", "sql")).stdout.removesuffix("\n")
+    me = (await api.bearer(token).get("/v1/me")).json()
+    assert me["scopes"] == ["read", "sql"]
+
+
+async def test_with_json_the_whole_answer_is_the_output(api: Api, run: Run) -> None:
+    slug = (await api.make_project())["slug"]
+    made = json.loads((await run("key", "create", "--project", slug, "--json")).stdout)
+    assert set(made) == {"id", "name", "key", "created_at", "revoked_at"}
+    listed = json.loads((await run("key", "list", "--project", slug, "--json")).stdout)
+    assert made in listed
+    assert slug in [project["slug"] for project in json.loads((await run("project", "list", "--json")).stdout)]
+
+
+@pytest.mark.parametrize("named_by", ["id", "key"])
+async def test_a_key_is_revoked_by_id_or_by_itself(api: Api, run: Run, named_by: str) -> None:
+    slug = (await api.make_project())["slug"]
+    made = json.loads((await run("key", "create", "--project", slug, "--json")).stdout)
+    revoked = await run("key", "revoke", "--project", slug, made[named_by])
+    assert revoked.exit_code == 0, revoked.stderr
+    assert api.services.keys.project_of_key(made["key"]) is None
+    again = await run("key", "revoke", "--project", slug, "wk_nobodys")
+    assert again.exit_code == 1
+
+
+async def test_a_token_is_ended(api: Api, run: Run) -> None:
+    slug = (await api.make_project())["slug"]
+    made = json.loads((await run("token", "create", "--project", slug, "--scope", "read", "--days", "7", "--json")).stdout)
+    assert made["token"][-4:] in (await run("token", "list", "--project", slug)).stdout
+    assert (await run("token", "revoke", "--project", slug, made["id"])).exit_code == 0
+    assert (await api.bearer(made["token"]).get("/v1/me")).status_code == 401
+
+
+async def test_a_person_is_made_with_a_password_from_standard_input_and_a_role(api: Api, run: Run) -> None:
+    slug = (await api.make_project())["slug"]
+    email = "by-cli@example.org"
+    made = await run("user", "create", email, "--password-stdin", "--project", slug, "--role", "analyst", given=f"{PASSWORD}\n")
+    assert made.exit_code == 0, made.stderr
+    assert PASSWORD not in made.output
+    person = await api.signed_in(email)
+    assert [p["role"] for p in (await person.get("/v1/me")).json()["projects"]] == ["analyst"]
+    assert (await run("user", "grant", email, "--project", slug, "--role", "viewer")).exit_code == 0
+    assert "viewer" in (await run("user", "list", "--project", slug)).stdout
+    assert (await run("user", "remove", email, "--project", slug)).exit_code == 0
+    assert (await person.get("/v1/me")).json()["projects"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("project", "create", "default"), 1),
+        (("project", "create", "Not A Slug"), 1),
+        (("key", "create", "--project", "unknown"), 1),
+        (("key", "create"), 2),
+        (("token", "create", "--project", "default", "--scope", "everything"), 1),
+        (("user", "create", "a@example.org", "--password-stdin", "--project", "default"), 2),
+        (("user", "grant", "a@example.org", "--project", "default", "--role", "king"), 2),
+    ],
+)
+async def test_exit_codes_tell_a_refusal_from_a_mistake(run: Run, arguments: tuple[str, ...], code: int) -> None:
+    result = await run(*arguments, given="long enough\n")
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    assert result.stderr
