@@ -33,10 +33,10 @@ BATCH_ROWS = 50_000
 _REQUEST_ROWS = 500
 
 
-def make_batches(count: int) -> tuple[list[str], list[bytes]]:
+def make_batches(count: int, project_id: str = "p_calibration") -> tuple[list[str], list[bytes]]:
     """Column names, and `count` batches as Arrow streams."""
     factory = EventFactory(seed=2)
-    project = Project("p_calibration", "calibration", "Calibration", "UTC", datetime.now(UTC), id_seed=1)
+    project = Project(project_id, "calibration", "Calibration", "UTC", datetime.now(UTC), id_seed=1)
     steps = door_steps(None)
     names: list[str] = []
     streams: list[bytes] = []

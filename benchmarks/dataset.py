@@ -189,17 +189,12 @@ class EventFactory:
 
 
 def probe_event(name: str, run: int, number: int, now_ms: int) -> bytes:
-    """One marked event, with `number` in the last twelve digits of its id, to be looked for by a poll."""
+    """One marked event, to be looked for by a poll; `run` and `number` make its id."""
     moment = datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return (
         f'{{"event_id":"{run & 0xFFFFFFFF:08x}-0000-7000-8000-{number:012x}","event":"{name}","timestamp":"{moment}",'
         f'"user_id":"u-probe","properties":{{"number":{number}}}}}'
     ).encode()
-
-
-def probe_number(event_id: str) -> int:
-    """The number `probe_event` put into an id."""
-    return int(event_id[-12:], 16)
 
 
 def _write(text: bytearray, rows: Bytes, places: Places) -> None:

@@ -25,11 +25,15 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import uvloop
-import zstandard
 
 from benchmarks.dataset import BLOCK_EVENTS, Batch, Block, EventFactory, probe_event
 from benchmarks.prober import PROBE_EVENT, Prober
 from benchmarks.wire import Answer, Pool, request_head, with_length
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 _ACCEPTED = re.compile(rb'"accepted"\s*:\s*(\d+)')
 _REJECTED = re.compile(rb'"rejected"\s*:\s*(\d+)')
@@ -77,7 +81,7 @@ class Request:
     fresh: int
     due: float
     blocks: tuple[Block, ...] = ()
-    probes: tuple[int, ...] = ()
+    probe: bool = False
     ids: bytes = b""
 
 
@@ -123,7 +127,7 @@ class Generator:
             )
             for encoding in ("identity", "gzip", "zstd")
         }
-        self._prober = Prober(self._host, self._port, self._project, plan["token"], self._run) if plan.get("token") else None
+        self._prober = Prober(self._host, self._port, self._project, plan["token"]) if plan.get("token") else None
         self.unique = 0
 
     async def run(self, phase: Phase) -> dict[str, Any]:
@@ -133,7 +137,7 @@ class Generator:
         pool = Pool(self._host, self._port, phase.connections)
         probing = self._prober if phase.probes_per_second and not prepared else None
         if probing is not None:
-            probing.start()
+            await probing.start()
         state = _Running(phase, tally, pool, time.perf_counter())
         watch = asyncio.create_task(self._watch(state))
         if phase.mode == "paced":
@@ -153,7 +157,7 @@ class Generator:
         compress: Callable[[bytes], bytes] = {
             "identity": lambda body: body,
             "gzip": lambda body: gzip.compress(body, 6),
-            "zstd": zstandard.ZstdCompressor(level=3).compress,
+            "zstd": lambda body: zstd.compress(body, 3),
         }[phase.encoding]
         made: list[Request] = []
         for _ in range(phase.prepared):
@@ -183,7 +187,7 @@ class Generator:
             number = self._probe_count
             self._probe_count += 1
             extra = probe_event(PROBE_EVENT, self._run, number, time.time_ns() // 1_000_000)
-            return Request(batch.array(extra), len(batch) + 1, batch.fresh + 1, due, kept, (number,), self._ids(batch))
+            return Request(batch.array(extra), len(batch) + 1, batch.fresh + 1, due, kept, True, self._ids(batch))
         return Request(batch.array(), len(batch), batch.fresh, due, kept, ids=self._ids(batch))
 
     def _ids(self, batch: Batch) -> bytes:
@@ -253,8 +257,8 @@ class Generator:
                 tally.events_counted += request.events
             if request.blocks:
                 self._repeats.keep(request.blocks, now + state.phase.repeat_after_seconds)
-            if request.probes and self._prober is not None:
-                self._prober.answered(request.probes, now)
+            if request.probe and self._prober is not None:
+                self._prober.answered(now)
             if self._id_file is not None:
                 self._id_file.write(request.ids)
         if after is not None:

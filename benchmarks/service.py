@@ -66,6 +66,12 @@ class Service:
             self._token = str(answer["token"])
         return self._token
 
+    def project_id(self) -> str:
+        """The project's opaque id."""
+        response = self._client.get(f"/v1/projects/{self.project}", headers={"Authorization": f"Bearer {self._signed_in()}"})
+        response.raise_for_status()
+        return str(response.json()["id"])
+
     def trends(self, **question: Any) -> dict[str, Any]:
         """The answer to a trends question."""
         return self._post(f"/v1/projects/{self.project}/trends", question)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from benchmarks.dataset import BLOCK_EVENTS, EventFactory, probe_event, probe_number
+from benchmarks.dataset import BLOCK_EVENTS, EventFactory, probe_event
 
 NOW_MS = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp() * 1000)
 
@@ -58,7 +58,7 @@ def test_events_are_of_about_440_bytes(factory: EventFactory) -> None:
     assert 400 < factory.mean_bytes < 480
 
 
-def test_a_probe_carries_its_number_in_its_id(factory: EventFactory) -> None:
+def test_a_probe_is_one_more_event(factory: EventFactory) -> None:
     events = json.loads(factory.batch(50, now_ms=NOW_MS).array(probe_event("load_probe", 7, 123_456, NOW_MS)))
-    assert events[-1]["event"] == "load_probe"
-    assert probe_number(events[-1]["event_id"]) == 123_456
+    assert len(events) == 51
+    assert (events[-1]["event"], events[-1]["event_id"]) == ("load_probe", "00000007-0000-7000-8000-00000001e240")
