@@ -26,6 +26,7 @@ from analytics.spool.segment import Record
 from analytics.spool.spool import RecordKind, Spool
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
+from analytics.warm_up import warm_up_events, warm_up_warehouse
 from analytics.writer.writer import Writer
 
 # The supervisor restarts a worker that ends with this: the disk failed, nothing may be acknowledged by this process any more.
@@ -90,7 +91,7 @@ async def open_event_path(
             batch_max_wait_seconds=settings.batch_max_wait_ms / 1000,
             horizon_ids=settings.dedup_horizon_ids,
             sync=settings.spool_sync,
-            prepare=prepare,
+            prepare=partial(_prepare, prepare, warehouse),
             stored=stored,
             idle=idle,
             damaged=lambda: os._exit(EXIT_DISK_FAILED),
@@ -109,6 +110,7 @@ async def open_event_path(
         if "writer" in settings.roles:
             writer.start()
         stack.push_async_callback(anyio.to_thread.run_sync, partial(writer.stop, settings.drain_timeout_seconds))
+        await anyio.to_thread.run_sync(warm_up_events)
         ingestor.start()
         stack.push_async_callback(anyio.to_thread.run_sync, ingestor.stop)
         path = EventPath(spool, ingestor, writer, clock)
@@ -116,9 +118,15 @@ async def open_event_path(
         yield path
 
 
+def _prepare(prepare: Callable[[], None], warehouse: Warehouse) -> None:
+    prepare()
+    warm_up_warehouse(warehouse)
+
+
 def _observe(metrics: Metrics, path: EventPath) -> None:
     metrics.spool_bytes.set_function(lambda: path.spool.stats().pending_bytes)
     metrics.spool_rows.set_function(path.spool.pending_rows)
+    metrics.spool_segments.set_function(lambda: path.spool.stats().segments)
     metrics.spool_oldest_seconds.set_function(
         lambda: 0 if (oldest := path.spool.oldest_received_ms()) is None else max(0, path.clock.now_ms() - oldest) / 1000
     )
@@ -133,7 +141,10 @@ def _open_geoip(path: Path | None, stack: AsyncExitStack) -> Callable[[str], str
         raise SettingsError(f"ANALYTICS_GEOIP_PATH: {error}") from error
 
     def country_of(ip: str) -> str:
-        found = reader.get(ip)
+        try:
+            found = reader.get(ip)
+        except ValueError:  # an IPv6 address, and the file knows only IPv4
+            return ""
         country = found.get("country") if isinstance(found, dict) else None
         code = country.get("iso_code") if isinstance(country, dict) else None
         return code if isinstance(code, str) else ""
