@@ -21,6 +21,7 @@ _EVENT = b"""[{"event": "warm_up", "user_id": "u", "timestamp": "2026-01-01T00:0
 "context": {"user_agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
 "page": {"url": "https://example.com/a?utm_source=b", "referrer": "https://example.org/"}}}]"""
 _SCRATCH = "events_warm_up"
+_NO_DEDUPLICATION = {"insert_deduplicate": 0}
 
 
 def warm_up_events() -> pa.RecordBatch:
@@ -40,8 +41,8 @@ def warm_up_warehouse(warehouse: Warehouse) -> None:
     """The engine's side: one insert into a copy of table `events` without views. Raises StoreError if the warehouse is away."""
     events = warm_up_events()
     warehouse.command(f"DROP TABLE IF EXISTS {_SCRATCH} SYNC")
-    warehouse.command(f"CREATE TABLE {_SCRATCH} AS events ENGINE = MergeTree ORDER BY tuple()")
+    warehouse.command(f"CREATE TABLE {_SCRATCH} AS events")
     try:
-        warehouse.insert_arrow(_SCRATCH, events.schema.names, to_stream(events))
+        warehouse.insert_arrow(_SCRATCH, events.schema.names, to_stream(events), settings=_NO_DEDUPLICATION)
     finally:
         warehouse.command(f"DROP TABLE IF EXISTS {_SCRATCH} SYNC")

@@ -24,7 +24,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from analytics.errors import EngineStartError, QueryTimeoutError, WarehouseUnavailableError
 from analytics.warehouse.embedded_config import write_embedded_config
 from analytics.warehouse.embedded_reads import report_storage_reads
-from analytics.warehouse.failures import insert_failure, question_failure
+from analytics.warehouse.failures import command_failure, insert_failure, question_failure
 from analytics.warehouse.limits import INSERT_SETTINGS, QUESTION_SETTINGS
 
 Lane = Literal["writer", "question", "control"]
@@ -126,7 +126,7 @@ class Warehouse:
             try:
                 client.command(sql, settings=dict(settings or {}))
             except (ClickHouseError, OSError) as error:
-                raise question_failure(error) from error
+                raise command_failure(error) from error
 
     def execute(self, sql: str, *, lane: Lane = "control", settings: Mapping[str, Any] | None = None) -> None:
         """Run one statement and let the driver's own error through: migrations want the engine's words."""

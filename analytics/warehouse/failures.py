@@ -71,6 +71,11 @@ def insert_failure(error: Exception) -> AnalyticsError:
     return WarehouseUnavailableError(f"The warehouse did not take the insert: {_first_line(error)}")
 
 
+def command_failure(error: Exception) -> WarehouseUnavailableError:
+    """Our error for a failed statement of our own that changes something."""
+    return WarehouseUnavailableError(f"The warehouse did not run a command: {_first_line(error)}")
+
+
 def is_engine_error(error: Exception) -> bool:
     """Whether `error` came from the driver or the connection under it."""
     return isinstance(error, ClickHouseError | OSError)

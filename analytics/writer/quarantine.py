@@ -16,6 +16,7 @@ from analytics.writer.batch import Verdict
 from analytics.writer.prepare import to_stream
 
 _SCRATCH = "events_scratch"
+_NO_DEDUPLICATION = {"insert_deduplicate": 0}
 
 
 def find_poison(warehouse: Warehouse, events: pa.RecordBatch) -> list[int]:
@@ -26,7 +27,7 @@ def find_poison(warehouse: Warehouse, events: pa.RecordBatch) -> list[int]:
     """
     # The same columns, defaults and constraints, but no views: made anew, since `events` may have changed.
     warehouse.command(f"DROP TABLE IF EXISTS {_SCRATCH} SYNC")
-    warehouse.command(f"CREATE TABLE {_SCRATCH} AS events ENGINE = MergeTree ORDER BY tuple()")
+    warehouse.command(f"CREATE TABLE {_SCRATCH} AS events")
     try:
         poison = _search(warehouse, events, 0)
         if len(poison) == events.num_rows and not _takes_a_plain_row(warehouse, events):
@@ -59,7 +60,7 @@ def quarantined_rows(events: pa.Table, verdict: Verdict, now_ms: int) -> pa.Reco
 
 def _search(warehouse: Warehouse, events: pa.RecordBatch, offset: int) -> list[int]:
     try:
-        warehouse.insert_arrow(_SCRATCH, events.schema.names, to_stream(events))
+        warehouse.insert_arrow(_SCRATCH, events.schema.names, to_stream(events), settings=_NO_DEDUPLICATION)
         return []
     except InsertRejectedError:
         if events.num_rows == 1:
@@ -81,7 +82,7 @@ def _takes_a_plain_row(warehouse: Warehouse, events: pa.RecordBatch) -> bool:
             columns.append(pa.array([None], field.type))
     row = pa.RecordBatch.from_arrays(columns, names=events.schema.names)
     try:
-        warehouse.insert_arrow(_SCRATCH, row.schema.names, to_stream(row))
+        warehouse.insert_arrow(_SCRATCH, row.schema.names, to_stream(row), settings=_NO_DEDUPLICATION)
         return True
     except InsertRejectedError:
         return False
