@@ -48,7 +48,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
     )
-    for router in ROUTERS:
+    for router in ROUTERS if "api" in settings.roles else (health.router,):
         app.include_router(router)
     install_problem_handlers(app)
     install_openapi(app)
@@ -58,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         services: Services = app.state.services
         return services.event_path.ingestor, services.keys, services.metrics
 
-    # Added last, so it stands first: events meet no other layer.
-    app.add_middleware(EventsIngest, parts=ingest_parts, max_body_bytes=settings.request_max_bytes)
+    if "writer" in settings.roles:  # who takes events must also store them: the spool is this process's own
+        # Added last, so it stands first: events meet no other layer.
+        app.add_middleware(EventsIngest, parts=ingest_parts, max_body_bytes=settings.request_max_bytes)
     return app
