@@ -44,10 +44,11 @@ class Root(Group):
         return cast(click.Command, getattr(importlib.import_module(module), attribute))
 
     def invoke(self, ctx: click.Context) -> Any:
+        line = ctx.ensure_object(CommandLine)  # made here, so that the commands below fill in this one and none of their own
         try:
             return super().invoke(ctx)
         except AnalyticsError as error:
-            _fail(error, as_json=ctx.ensure_object(CommandLine).json)
+            _fail(error, as_json=line.json)
 
 
 def _fail(error: AnalyticsError, as_json: bool) -> NoReturn:

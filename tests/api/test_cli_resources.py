@@ -60,8 +60,8 @@ async def test_a_key_is_revoked_by_id_or_by_itself(api: Api, run: Run, named_by:
     revoked = await run("key", "revoke", "--project", slug, made[named_by])
     assert revoked.exit_code == 0, revoked.stderr
     assert api.services.keys.project_of_key(made["key"]) is None
-    again = await run("key", "revoke", "--project", slug, "wk_nobodys")
-    assert again.exit_code == 1
+    again = await run("key", "revoke", "--project", slug, "wk_nobodys", "--json")
+    assert (again.exit_code, json.loads(again.stderr)["code"]) == (1, "not-found")
 
 
 async def test_a_token_is_ended(api: Api, run: Run) -> None:

@@ -36,5 +36,5 @@ def test_migrate_needs_no_service_and_leaves_a_running_one_alone(tmp_path: Path,
     service = start_service(data_dir).wait_ready()
     refused = migrate(data_dir)
     assert refused.returncode == 1
-    assert "A service runs on the data dir" in json.loads(refused.stderr)["error"]["detail"]
+    assert "A service runs on the data dir" in json.loads(refused.stderr)["detail"]
     assert service.stop() == 0
