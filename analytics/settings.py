@@ -38,7 +38,8 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(None, description="`redis://…`; absent: embedded Valkey.")
     secret_key: SecretStr | None = Field(None, description="Signs tokens; absent: made and kept in the data dir (mode 0600).")
     roles: Annotated[tuple[Role, ...], NoDecode, BeforeValidator(_split_roles)] = Field(
-        ("api", "writer", "scheduler"), description="What this process does: `writer` takes events and stores them, `api` answers everything else, `scheduler` runs jobs."
+        ("api", "writer", "scheduler"),
+        description="What this process does: `writer` takes events and stores them, `api` answers all else, `scheduler` runs jobs.",
     )
     bootstrap_admin_email: str = Field("admin@example.com", description="Owner made at the first start.")
     bootstrap_admin_password: SecretStr | None = Field(None, description="Its password; absent: made and printed once.")
