@@ -8,6 +8,7 @@ it is killed.
 import contextlib
 import json
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -28,6 +29,8 @@ from analytics.errors import SettingsError, StartError
 from analytics.settings import PREFIX, Settings
 
 BACKLOG = 2048
+OPEN_FILES = 65_536
+UNREAD_SECONDS = 60
 KILL_MARGIN_SECONDS = 10.0
 STARTS_BEFORE_GIVING_UP = 5
 _POLL_SECONDS = 0.5
@@ -80,6 +83,7 @@ class Supervisor:
     # ---- start -----------------------------------------------------------
 
     def _open(self, stack: contextlib.ExitStack) -> None:
+        allow_open_files()
         self._data_dir.prepare()
         self._lock = self._data_dir.lock()
         stack.callback(os.close, self._lock)
@@ -226,7 +230,9 @@ class Supervisor:
     def _signals(self) -> Any:
         """Stop signals set a flag once there is something to stop in order; SIGCHLD only wakes the loop."""
         self._wakeup, writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        before = {number: signal.signal(number, self._on_stop) for number in _STOP_SIGNALS}
+        # Started by nohup, the end of the terminal is not to end us.
+        heeded = [number for number in _STOP_SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, self._on_stop) for number in heeded}
         before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, _ignore)
         wakeup_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         try:
@@ -259,12 +265,22 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted connections inherit it: whoever takes nothing of what is sent to them for this long is gone, also to the kernel.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise StartError(f"{PREFIX}HOST, {PREFIX}PORT: cannot listen on {host}:{port}: {error.strerror}.") from error
     return listener
+
+
+def allow_open_files() -> None:
+    """Raise the limit of open files of this process and its children as far as it may: ClickHouse opens a file for each column of a part."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def url_of(listener: socket.socket) -> str:

@@ -72,7 +72,7 @@ class Metrics:
 
     def _spool(self) -> None:
         self.spool_bytes = self._gauge("spool_bytes", "Bytes of events waiting on disk.")
-        self.spool_records = self._gauge("spool_records", "Records (requests) waiting on disk.")
+        self.spool_segments = self._gauge("spool_segments", "Files of the spool.")
         self.spool_rows = self._gauge("spool_rows", "Events waiting on disk.")
         self.spool_oldest_seconds = self._gauge("spool_oldest_seconds", "Age of the oldest event waiting on disk; 0 if none waits.")
         self.spool_sync_seconds = self._histogram("spool_sync_seconds", "One fdatasync of the spool.", _SYNC_BUCKETS)
@@ -114,7 +114,9 @@ class Metrics:
         self.http_requests = self._counter(
             "http_requests", "Requests to all other routes, by method and class of status.", "method", "status"
         )
-        self.http_request_seconds = self._histogram("http_request_seconds", "Answers of all other routes.", _REQUEST_BUCKETS)
+        self.http_request_seconds = self._histogram(
+            "http_request_seconds", "From a request to the head of its answer, all other routes.", _REQUEST_BUCKETS
+        )
 
     def _live(self) -> None:
         self.live_record_seconds = self._histogram("live_record_seconds", "Counting one stored batch in Redis.", _CHECK_BUCKETS)

@@ -125,7 +125,7 @@ def test_a_killed_redis_costs_no_exception_and_no_time_and_the_counters_return(s
     token, counted = "lost", school.last[1]
     started = time.monotonic()
     assert {school.counters.record(f"{token}-{n}", [counted]) for n in range(200)} == {"lost"}
-    assert time.monotonic() - started < 5  # 200 batches: the breaker asks once in a while
+    assert time.monotonic() - started < 10  # 200 batches: the breaker asks once in a while
     assert school.send() == "lost"
     revive(own_valkey)
     school.until_counted()
@@ -142,7 +142,7 @@ def test_a_hanging_redis_holds_up_one_batch_for_its_time_limit_and_counts_it_onc
         started = time.monotonic()
         assert school.send() == "lost"  # it may have reached Redis: nobody knows
         assert {school.counters.record(f"x-{n}", [school.last[1]]) for n in range(50)} == {"lost"}
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 20
     finally:
         os.kill(pid, signal.SIGCONT)
     school.until_counted()

@@ -19,7 +19,7 @@ PROMISED = [
     "ingest_request_seconds",
     "ingest_body_bytes",
     "spool_bytes",
-    "spool_records",
+    "spool_segments",
     "spool_rows",
     "spool_oldest_seconds",
     "spool_sync_seconds",
