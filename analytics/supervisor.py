@@ -276,7 +276,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def allow_open_files() -> None:
-    """Raise the limit of open files of this process and its children as far as it may: ClickHouse opens a file for each column of a part."""
+    """Raise the limit of open files, also for children, as far as it may: ClickHouse opens a file for each column of a part."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

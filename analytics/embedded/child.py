@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,13 +117,3 @@ def _end(processes: Sequence[psutil.Process], seconds: float = 2.0) -> None:
         with contextlib.suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(alive, timeout=5.0)
-
-
-def wait_until_gone(pid: int, seconds: float) -> bool:
-    """Whether the process has ended within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while psutil.pid_exists(pid):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True

@@ -58,6 +58,20 @@ def test_ctrl_c_leaves_nothing(start_service: Start) -> None:
     assert not (service.data_dir / "run" / "service.json").exists()
 
 
+def test_the_end_of_its_terminal_ends_it_unless_started_by_nohup(start_service: Start, tmp_path: Path) -> None:
+    kept = start_service(tmp_path / "kept", command=["nohup", sys.executable, "-m", "analytics"])
+    ended = start_service(tmp_path / "ended").wait_ready()
+    kept.wait_ready()
+    os.kill(kept.pid, signal.SIGHUP)
+    assert ended.stop(signal.SIGHUP) == 0
+    assert answers(kept.url)
+
+
+def test_open_files_are_allowed_as_many_as_may_be(start_service: Start) -> None:
+    service = start_service(command=["prlimit", "--nofile=256:4096", sys.executable, "-m", "analytics"]).wait_ready()
+    assert service.child("worker").rlimit(psutil.RLIMIT_NOFILE) == (4096, 4096)
+
+
 def test_a_stop_signal_before_it_is_ready_leaves_nothing(start_service: Start) -> None:
     service = start_service()
     service.child("valkey-server")
