@@ -1,6 +1,7 @@
 """`analytics load`: events from files, sent through the front door of a running service."""
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -109,13 +110,12 @@ def load(
 def _preview(sources: Sequence[Source], fields: FieldMap) -> None:
     for source in sources[:3]:
         identity = Identity()
-        for count, row in enumerate(source.rows(fields.is_plain)):
-            if count == 5:
-                break
-            if row.problem:
-                click.echo(f"{source.name}:{row.number}: {row.problem}", err=True)
-            else:
-                click.echo(event_line(row, fields, identity, source.format == "csv"))
+        with contextlib.closing(source.rows(fields.is_plain)) as rows:
+            for row in itertools.islice(rows, 5):
+                if row.problem:
+                    click.echo(f"{source.name}:{row.number}: {row.problem}", err=True)
+                else:
+                    click.echo(event_line(row, fields, identity, source.format == "csv"))
 
 
 def _report(line: CommandLine, summary: Summary, rejects: Path | None) -> None:

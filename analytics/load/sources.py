@@ -9,8 +9,10 @@ import gzip
 import hashlib
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
@@ -71,7 +73,7 @@ class Source:
         """What the progress bar counts; None if unknown."""
         return None if self.path is None else self.path.stat().st_size
 
-    def rows(self, plain: bool, advance: Callable[[int], None] = lambda position: None) -> Iterator[Row]:
+    def rows(self, plain: bool, advance: Callable[[int], None] = lambda position: None) -> Generator[Row]:
         """Every row, in order. `plain`: NDJSON lines stay text. `advance` hears how many bytes of the file were read so far.
 
         Raises UnreadableBodyError if the file is damaged.
@@ -81,13 +83,13 @@ class Source:
                 yield from self._parquet_rows(advance)
                 return
             with self._open() as file:
-                raw = file
                 stream = _expanded(file)
-                rows = _csv_rows(stream, self.delimiter, self.encoding, self.name) if self.format == "csv" else _json_rows(stream, plain)
-                for count, row in enumerate(rows):
-                    if count % 512 == 0:
-                        advance(_position(raw))
-                    yield row
+                found = _csv_rows(stream, self.delimiter, self.encoding, self.name) if self.format == "csv" else _json_rows(stream, plain)
+                with closing(found) as rows:  # before the file is
+                    for count, row in enumerate(rows):
+                        if count % 512 == 0:
+                            advance(_position(file))
+                        yield row
         except (OSError, EOFError, zstd.ZstdError, csv.Error) as error:
             raise UnreadableBodyError(f"{self.name}: {error}") from error
 
@@ -188,7 +190,7 @@ def _position(file: BinaryIO) -> int:
         return 0
 
 
-def _json_rows(stream: BinaryIO, plain: bool) -> Iterator[Row]:
+def _json_rows(stream: BinaryIO, plain: bool) -> Generator[Row]:
     number = 0
     for line, whole in _lines(stream):
         number += 1
@@ -241,14 +243,14 @@ def _lines(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
         yield line, whole
 
 
-def _csv_rows(stream: BinaryIO, delimiter: str | None, encoding: str, name: str) -> Iterator[Row]:
+def _csv_rows(stream: BinaryIO, delimiter: str | None, encoding: str, name: str) -> Generator[Row]:
     csv.field_size_limit(MAX_LINE_BYTES)
     text = io.TextIOWrapper(stream, "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding, newline="")
     try:
         first = text.readline()
         if not first:
             return
-        reader = csv.reader(_with_first(first, text), delimiter=delimiter or _delimiter_of(first))
+        reader = csv.reader(chain((first,), text), delimiter=delimiter or _delimiter_of(first))
         header = next(reader)
         if not header or len(set(header)) < len(header) or not all(header):
             raise InvalidRequestError(f"{name}: the first line must name each column, once.")
@@ -266,11 +268,6 @@ def _csv_rows(stream: BinaryIO, delimiter: str | None, encoding: str, name: str)
         raise UnreadableBodyError(f"{name} is not {encoding}: say --encoding, such as latin-1 ({error.reason}).") from error
     finally:
         text.detach()
-
-
-def _with_first(first: str, rest: Iterable[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def _delimiter_of(line: str) -> str:
