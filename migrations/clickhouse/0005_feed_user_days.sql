@@ -7,7 +7,7 @@ SELECT
     user_hash,
     person,
     user_id = '' AS is_anonymous,
-    count() AS events,
-    max(expires_on) AS expires_on
+    toInt64(count()) AS events,
+    expires_on
 FROM events
-GROUP BY project_id, local_date, event, user_hash, person, is_anonymous;
+GROUP BY project_id, local_date, event, user_hash, person, is_anonymous, expires_on;
