@@ -1,7 +1,7 @@
 """`POST /v1/events`: the way in, as bare ASGI.
 
-It stands before FastAPI since a route of FastAPI costs as much as decoding 150 events. The one thing to know: whatever is not a POST or a
-preflight of exactly this path goes through to the application behind it.
+It stands before FastAPI since a route of FastAPI costs as much as decoding 150 events. The one thing to know: whatever is not of exactly
+this path goes through to the application behind it.
 """
 
 import asyncio
@@ -67,21 +67,26 @@ class _SenderGone(Exception):
 
 
 class EventsIngest:
-    """Answers POST and OPTIONS of `/v1/events`, passes everything else on."""
+    """Answers whatever is sent to `/v1/events`, passes everything else on."""
 
-    def __init__(self, app: ASGIApp, parts: Callable[[], IngestParts], max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, parts: Callable[[], IngestParts], max_body_bytes: int, body_seconds: float = _BODY_SECONDS) -> None:
         """`parts` gives the open services; it is only called while the application runs."""
         self._app = app
         self._parts = parts
         self._max_body_bytes = max_body_bytes
+        self._body_seconds = body_seconds
         self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] not in ("POST", "OPTIONS"):
+        if scope["type"] != "http" or scope["path"] != PATH:
             await self._app(scope, receive, send)
             return
         if scope["method"] == "OPTIONS":
             await _send(send, 204, _PREFLIGHT, b"")
+            return
+        if scope["method"] != "POST":
+            status, headers, body = problem(405, "method-not-allowed", "Method not allowed", "Events are sent by POST.", PATH)
+            await self._answer(scope, send, status, {**headers, "allow": "POST, OPTIONS"}, body)
             return
         started = time.perf_counter()
         ingestor, keys, metrics = self._parts()
@@ -101,6 +106,9 @@ class EventsIngest:
             status, headers, body = internal_problem(PATH)
         metrics.ingest_requests.labels(str(status)).inc()
         metrics.ingest_request_seconds.observe(time.perf_counter() - started)
+        await self._answer(scope, send, status, headers, body)
+
+    async def _answer(self, scope: Scope, send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         raw.append((b"content-length", str(len(body)).encode()))
         raw.append((b"x-request-id", request_id_of(scope).encode("latin-1")))
@@ -117,7 +125,7 @@ class EventsIngest:
         if declared > self._max_body_bytes:
             raise PayloadTooLargeError(f"The body is larger than {self._max_body_bytes:,} bytes.")
         if self._held_bytes + declared > _BODIES_BYTES:
-            raise SpoolFullError("Too many bodies are being received at once.", retry_after_seconds=1)
+            raise _too_many_bodies()
         holder = _Held(self)
         try:
             body = await self._receive_body(receive, holder)
@@ -143,27 +151,23 @@ class EventsIngest:
         return 200, {"content-type": "application/json"}, verdict_body(verdict)
 
     async def _receive_body(self, receive: Receive, holder: "_Held") -> bytes:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _SenderGone
-        body: bytes = message.get("body", b"")
-        holder.take(len(body))
-        if not message.get("more_body"):
-            return body
-        chunks = [body]
-        async with asyncio.timeout(_BODY_SECONDS):
-            while message.get("more_body"):
+        chunks = list[bytes]()
+        async with asyncio.timeout(self._body_seconds):
+            while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise _SenderGone
                 chunks.append(message.get("body", b""))
                 holder.take(len(chunks[-1]))
-        return b"".join(chunks)
+                if not message.get("more_body"):
+                    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def hold(self, size_bytes: int, of_request: int) -> None:
         """Count bytes of a body being received."""
         if of_request > self._max_body_bytes:
             raise PayloadTooLargeError(f"The body is larger than {self._max_body_bytes:,} bytes.")
+        if self._held_bytes + size_bytes > _BODIES_BYTES:
+            raise _too_many_bodies()
         self._held_bytes += size_bytes
 
     def give_back(self, size_bytes: int) -> None:
@@ -184,6 +188,10 @@ class _Held:
 
     def give_back(self) -> None:
         self._owner.give_back(self._size)
+
+
+def _too_many_bodies() -> SpoolFullError:
+    return SpoolFullError("Too many bodies are being received at once.", retry_after_seconds=1)
 
 
 def verdict_body(verdict: Verdict) -> bytes:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analytics.domain.project import Project
 from analytics.domain.verdict import Reason
-from analytics.ingest.decode import Campaign, Context, Event, Page
+from analytics.ingest.sent_event import Campaign, Context, Event, Page
 
 Texts = Sequence[str | None]
 

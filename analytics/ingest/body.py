@@ -1,4 +1,8 @@
-"""Bytes of a request to bytes of JSON: content encodings, with bounded expansion."""
+"""Bytes of a request to bytes of JSON: content encodings, with bounded expansion.
+
+Bounded in memory by the size of the result, and in time by the number of encodings, gzip members and zstd frames: each is cheap to send and
+dear to read.
+"""
 
 import sys
 import zlib
@@ -14,6 +18,9 @@ else:
 from analytics.errors import PayloadTooLargeError, UnreadableBodyError, UnsupportedEncodingError
 
 _ZSTD_WINDOW_LOG = 27  # 128 MiB at most
+_MOST_ENCODINGS = 4
+_MOST_MEMBERS = 10_000
+_FEED_BYTES = 65_536  # what is behind the end of a member is copied: never the whole rest of the body
 
 
 def expand(body: bytes, content_encoding: str, max_bytes: int) -> bytes:
@@ -22,11 +29,15 @@ def expand(body: bytes, content_encoding: str, max_bytes: int) -> bytes:
     Raises UnsupportedEncodingError, UnreadableBodyError for a broken or cut stream, PayloadTooLargeError as soon as more than `max_bytes`
     come out: memory stays bounded by `max_bytes` whatever is sent.
     """
-    for name in reversed([part.strip().lower() for part in content_encoding.split(",") if part.strip()]):
-        expander = _EXPANDERS.get(name)
-        if expander is None:
-            raise UnsupportedEncodingError(f"Content-Encoding {name[:40]!r} is not understood: send gzip, deflate, br, zstd or none.")
-        body = expander(body, max_bytes)
+    if content_encoding:
+        names = [name for part in content_encoding.split(",") if (name := part.strip().lower())]
+        if len(names) > _MOST_ENCODINGS:
+            raise UnsupportedEncodingError(f"Content-Encoding names {len(names)} encodings; {_MOST_ENCODINGS} are the most.")
+        for name in reversed(names):
+            expander = _EXPANDERS.get(name)
+            if expander is None:
+                raise UnsupportedEncodingError(f"Content-Encoding {name[:40]!r} is not understood: send gzip, deflate, br, zstd or none.")
+            body = expander(body, max_bytes)
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
     return body
@@ -36,24 +47,39 @@ def _too_large(max_bytes: int) -> PayloadTooLargeError:
     return PayloadTooLargeError(f"The body is larger than {max_bytes:,} bytes.")
 
 
+def _cut_off() -> UnreadableBodyError:
+    return UnreadableBodyError("The compressed body ends too early.")
+
+
+def _count_member(members: int) -> int:
+    if members >= _MOST_MEMBERS:
+        raise UnreadableBodyError(f"The compressed body has more than {_MOST_MEMBERS:,} parts.")
+    return members + 1
+
+
 def _inflate(body: bytes, max_bytes: int, window_bits: int) -> bytes:
-    out = bytearray()
-    rest = body
-    while rest:  # a gzip file may hold several members
-        inflater = zlib.decompressobj(window_bits)
-        try:
-            while not inflater.eof and rest:
-                out += inflater.decompress(rest, max_bytes + 1 - len(out))
-                if len(out) > max_bytes:
-                    raise _too_large(max_bytes)
-                rest = inflater.unconsumed_tail
-        except zlib.error as error:
-            raise UnreadableBodyError(f"The compressed body is damaged: {error}") from error
-        if not inflater.eof:
-            raise UnreadableBodyError("The compressed body ends too early.")
-        rest = inflater.unused_data if window_bits == _GZIP else b""
     if not body:
-        raise UnreadableBodyError("The compressed body is empty.")
+        raise _cut_off()
+    out = bytearray()
+    view = memoryview(body)
+    position = members = 0
+    while position < len(view):  # a gzip file may hold several members
+        if members and window_bits != _GZIP:
+            raise UnreadableBodyError("Something follows the compressed body.")
+        members = _count_member(members)
+        inflater = zlib.decompressobj(window_bits)
+        while not inflater.eof:
+            chunk = view[position : position + _FEED_BYTES]
+            if not chunk:
+                raise _cut_off()
+            try:
+                # All of the chunk is taken, or more than is allowed comes out.
+                out += inflater.decompress(chunk, max_bytes + 1 - len(out))
+            except zlib.error as error:
+                raise UnreadableBodyError(f"The compressed body is damaged: {error}") from error
+            if len(out) > max_bytes:
+                raise _too_large(max_bytes)
+            position += len(chunk) - len(inflater.unused_data)
     return bytes(out)
 
 
@@ -75,7 +101,7 @@ def _brotli(body: bytes, max_bytes: int) -> bytes:
         out += decompressor.process(body, output_buffer_limit=max_bytes + 1)
         while not decompressor.is_finished() and len(out) <= max_bytes:
             if decompressor.can_accept_more_data():
-                raise UnreadableBodyError("The compressed body ends too early.")
+                raise _cut_off()
             out += decompressor.process(b"", output_buffer_limit=max_bytes + 1)
     except brotli.error as error:
         raise UnreadableBodyError("The compressed body is damaged.") from error
@@ -86,19 +112,21 @@ def _brotli(body: bytes, max_bytes: int) -> bytes:
 
 def _zstd(body: bytes, max_bytes: int) -> bytes:
     out = bytearray()
-    rest = body
+    view = memoryview(body)
+    position = members = 0
     try:
-        while rest:  # frames may follow one another
+        while position < len(view):  # frames may follow one another
+            members = _count_member(members)
             decompressor = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
-            feed = rest
             while not decompressor.eof:
-                if decompressor.needs_input and not feed and feed is not rest:
-                    raise UnreadableBodyError("The compressed body ends too early.")
-                out += decompressor.decompress(feed, max_length=max_bytes + 1 - len(out))
+                chunk = view[position : position + _FEED_BYTES] if decompressor.needs_input else view[:0]
+                if decompressor.needs_input and not chunk:
+                    raise _cut_off()
+                out += decompressor.decompress(chunk, max_length=max_bytes + 1 - len(out))
                 if len(out) > max_bytes:
                     raise _too_large(max_bytes)
-                feed = b""
-            rest = decompressor.unused_data
+                position += len(chunk)
+            position -= len(decompressor.unused_data)
     except zstd.ZstdError as error:
         raise UnreadableBodyError(f"The compressed body is damaged: {error}") from error
     return bytes(out)

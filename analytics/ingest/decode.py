@@ -2,68 +2,22 @@
 
 Three speeds, same result: the whole body at once into structs; if that fails because contexts hold members we have no column for, the same
 with contexts left as text; if that fails too, event by event, so that each bad one is named. The one thing to know: a broken JSON document
-refuses the whole request, a broken NDJSON line only itself.
+refuses the whole request, a broken NDJSON line or an event over a limit of its own only itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar, cast
+from typing import TypeVar, cast
 
-from msgspec import UNSET, DecodeError, Meta, Raw, Struct, UnsetType, ValidationError
-from msgspec.json import Decoder, encode
+from msgspec import DecodeError, Raw, Struct, UnsetType
+from msgspec.json import Decoder
 
 from analytics.domain.verdict import Reason, Refusal
 from analytics.errors import PayloadTooLargeError, UnreadableBodyError
-
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
-EventId = Annotated[str, Meta(min_length=1, max_length=100)]
-Time = str | int | float
-
-_ABSENT = Raw(b"")
-Part = TypeVar("Part", "Page", "Campaign")
-
-
-class Page(Struct, gc=False, forbid_unknown_fields=True, omit_defaults=True):
-    """`context.page`."""
-
-    url: str | None = None
-    title: str | None = None
-    referrer: str | None = None
-
-
-class Campaign(Struct, gc=False, forbid_unknown_fields=True, omit_defaults=True):
-    """`context.campaign`."""
-
-    source: str | None = None
-    medium: str | None = None
-    name: str | None = None
-    term: str | None = None
-    content: str | None = None
-
-
-class Context(Struct, gc=False, forbid_unknown_fields=True, omit_defaults=True):
-    """The members of `context` that have columns; any other sends the event through `lenient_context`."""
-
-    ip: str | None = None
-    user_agent: str | None = None
-    page: Page | None = None
-    campaign: Campaign | None = None
-    locale: str | None = None
-    timezone: str | None = None
-
-
-class Event(Struct, gc=False, omit_defaults=True):
-    """An event as sent; unknown members are ignored."""
-
-    event: Name
-    user_id: Name | None = None
-    anonymous_id: Name | None = None
-    event_id: EventId | None = None
-    session_id: Name | None = None
-    timestamp: Time | None = None
-    sent_at: Time | None = None
-    properties: Raw = _ABSENT
-    context: Context | None = None
-    extra: UnsetType | str = UNSET  # never sent: JSON text of context members without a column
+from analytics.ingest.faults import TEXT_FIELDS, sent_event_id, why_unfit
+from analytics.ingest.sent_event import ABSENT, Event, EventId, Name, Time, as_sent, lenient_context
+from analytics.ingest.split import count_elements, split_array, split_object
+from analytics.ingest.surrogates import REPLACEMENT, mend_surrogates
 
 
 class _TextContextEvent(Struct, gc=False):
@@ -74,13 +28,13 @@ class _TextContextEvent(Struct, gc=False):
     session_id: Name | None = None
     timestamp: Time | None = None
     sent_at: Time | None = None
-    properties: Raw = _ABSENT
-    context: Raw = _ABSENT
+    properties: Raw = ABSENT
+    context: Raw = ABSENT
 
 
 class _Envelope(Struct, gc=False):
-    events: list[Raw] | UnsetType | None = UNSET
-    sent_at: Time | None = None
+    events: Raw = ABSENT
+    sent_at: Raw = ABSENT
 
 
 _event = Decoder(Event)
@@ -88,16 +42,11 @@ _event_list = Decoder(list[Event])
 _text_event_list = Decoder(list[_TextContextEvent])
 _text_event = Decoder(_TextContextEvent)
 _raw_list = Decoder(list[Raw])
-_raw_object = Decoder(dict[str, Raw])
-_context = Decoder(Context)
-_page = Decoder(Page)
-_campaign = Decoder(Campaign)
 _envelope = Decoder(_Envelope)
-_text = Decoder(str)
-_anything = Decoder()
+_time = Decoder(Time | None)
 
-# Bodies whose events are this large on average are measured event by event; smaller ones only by their largest parts.
-_LARGE_ON_AVERAGE = 4_096
+_Parts = TypeVar("_Parts", list[bytes], dict[str, bytes])
+_MANY_COMMAS = 1_000_000  # of elements that are almost nothing, each would take many times its size
 
 
 @dataclass(slots=True)
@@ -118,6 +67,21 @@ def decode_body(body: bytes, ndjson: bool, max_events: int, event_max_bytes: int
 
     Raises UnreadableBodyError if it is no JSON document of a known form, PayloadTooLargeError above `max_events`.
     """
+    try:
+        decoded = _decode(body, ndjson, max_events, event_max_bytes)
+    except UnreadableBodyError:
+        mended = mend_surrogates(body)
+        if mended is None:
+            raise
+    else:
+        broken = ndjson and any(refusal.reason is Reason.INVALID_JSON for refusal in decoded.refusals)
+        mended = mend_surrogates(body) if broken else None
+        if mended is None:
+            return decoded
+    return _without_mended_ids(_decode(mended, ndjson, max_events, event_max_bytes))
+
+
+def _decode(body: bytes, ndjson: bool, max_events: int, event_max_bytes: int) -> Decoded:
     if not body or body.isspace():
         raise UnreadableBodyError("The body is empty.")
     if ndjson:
@@ -126,12 +90,12 @@ def decode_body(body: bytes, ndjson: bool, max_events: int, event_max_bytes: int
 
 
 def _decode_lines(body: bytes, max_events: int, event_max_bytes: int) -> Decoded:
-    lines = [line for line in body.split(b"\n") if line and not line.isspace()]
+    lines = [line for part in body.split(b"\n") if (line := part.strip(b" \t\r"))]
     _check_count(len(lines), max_events)
     if max(map(len, lines), default=0) <= event_max_bytes:
         events = _decode_fast_lines(body)
-        # A value may go over several lines: then it is not NDJSON, though it can be read.
-        if events is not None and len(events) == len(lines):
+        # A value over several lines, or two in one, can be read but is not NDJSON: where each line has its braces, none is cut.
+        if events is not None and len(events) == len(lines) and all(line[0] == 123 and line[-1] == 125 for line in lines):
             return Decoded(events)
     return _decode_each(lines, event_max_bytes)
 
@@ -144,69 +108,92 @@ def _decode_document(body: bytes, max_events: int, event_max_bytes: int) -> Deco
         raise UnreadableBodyError("The body is neither a JSON object nor an array.")
     try:
         envelope = _envelope.decode(body)
-    except ValidationError:
-        # `events` is no array, or `sent_at` no time: an object all the same.
-        envelope = _Envelope()
-        members = _decode_or_refuse(_raw_object, body)
-        if "events" in members:
-            raise UnreadableBodyError('"events" must be an array.') from None
-    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        events, sent_at = bytes(envelope.events), bytes(envelope.sent_at)
+    except RecursionError:
+        members = _split(split_object(body))
+        events, sent_at = members.get("events", b""), members.get("sent_at", b"")
+    except (DecodeError, UnicodeDecodeError) as error:
         raise _broken(error) from error
-    if envelope.events is UNSET:
+    if not events:
         return _decode_each([body], event_max_bytes)
-    if envelope.events is None:
+    if events[:1] != b"[":
         raise UnreadableBodyError('"events" must be an array.')
-    raws = envelope.events
-    _check_count(len(raws), max_events)
-    decoded = _decode_array(b"[" + b",".join(raws) + b"]", max_events, event_max_bytes) if raws else Decoded()
-    if envelope.sent_at is not None:
-        for event in decoded.events:
-            if event.sent_at is None:
-                event.sent_at = envelope.sent_at
+    decoded = _decode_array(events, max_events, event_max_bytes)
+    _take_sent_at(decoded.events, sent_at)
     return decoded
 
 
+def _take_sent_at(events: Sequence[Event], value: bytes) -> None:
+    """The time of the envelope, for events that have none of their own."""
+    if not value or value == b"null":
+        return
+    try:
+        sent_at = _time.decode(value)
+    except (DecodeError, UnicodeDecodeError, RecursionError):
+        sent_at = value.decode("utf-8", "replace")  # no time: each event is refused for it
+    for event in events:
+        if event.sent_at is None:
+            event.sent_at = sent_at
+
+
 def _decode_array(body: bytes, max_events: int, event_max_bytes: int) -> Decoded:
-    # The smallest event, `{},`, has three bytes: a body this short cannot hold too many, whatever its events are.
-    if len(body) // 3 <= max_events or body.count(b"{") <= max_events:
-        events = _decode_fast(body)
-        if events is not None and len(events) <= max_events and _surely_small(events, len(body), event_max_bytes):
-            return Decoded(events)
-    raws = _decode_or_refuse(_raw_list, body)
+    if body.count(b",") >= _MANY_COMMAS:
+        _check_count(count_elements(body) or 0, max_events)
+    try:
+        raws = _raw_list.decode(body)
+    except RecursionError:
+        return _decode_deep(body, max_events, event_max_bytes)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise _broken(error) from error
     _check_count(len(raws), max_events)
+    if max(map(len, raws), default=0) <= event_max_bytes:
+        events = _decode_fast(body)
+        if events is not None:
+            return Decoded(events)
     return _decode_each([bytes(raw) for raw in raws], event_max_bytes)
 
 
-def _decode_or_refuse(decoder: Decoder[Any], body: bytes) -> Any:
-    try:
-        return decoder.decode(body)
-    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _broken(error) from error
+def _decode_deep(body: bytes, max_events: int, event_max_bytes: int) -> Decoded:
+    """An array some of whose events are too deep to be decoded: those are refused, the others are not at fault."""
+    parts = _split(split_array(body))
+    _check_count(len(parts), max_events)
+    decoded = _decode_each(parts, event_max_bytes)
+    for refusal in decoded.refusals:
+        if refusal.reason is Reason.INVALID_JSON:
+            raise UnreadableBodyError(f"The body is not valid JSON: element {refusal.index}: {refusal.detail}")
+    return decoded
+
+
+def _split(parts: _Parts | None) -> _Parts:
+    if parts is None:
+        raise UnreadableBodyError("The body is not valid JSON, and nested very deeply.")
+    return parts
+
+
+def _without_mended_ids(decoded: Decoded) -> Decoded:
+    """Refuse events whose names or ids were mended: two that differed would now be equal."""
+    kept = Decoded(positions=[], refusals=decoded.refusals)
+    for index, event in enumerate(decoded.events):
+        position = decoded.position(index)
+        for name, _, reason in TEXT_FIELDS:
+            if REPLACEMENT in (getattr(event, name) or ""):
+                detail = f'"{name}" has half of a character (a lone surrogate).'
+                kept.refusals.append(Refusal(position, event.event_id, reason, detail, as_sent(event)))
+                break
+        else:
+            kept.events.append(event)
+            cast(list[int], kept.positions).append(position)
+    kept.refusals.sort(key=lambda refusal: refusal.index)
+    return kept
 
 
 def _broken(error: Exception) -> UnreadableBodyError:
-    if isinstance(error, RecursionError):
-        return UnreadableBodyError("The body is nested too deeply.")
     return UnreadableBodyError(f"The body is not valid JSON: {error}.")
 
 
 def _check_count(count: int, max_events: int) -> None:
     if count > max_events:
         raise PayloadTooLargeError(f"The request holds {count:,} events; {max_events:,} are the most.")
-
-
-def _surely_small(events: list[Event], body_bytes: int, event_max_bytes: int) -> bool:
-    """Whether no event can be over its limit, judged without measuring each."""
-    if body_bytes <= event_max_bytes:
-        return True
-    count = len(events)
-    if count < 8 or body_bytes > count * _LARGE_ON_AVERAGE:
-        return False
-    largest = max(len(memoryview(event.properties)) for event in events)
-    for context in (event.context for event in events):
-        if context is not None and (page := context.page) is not None:
-            largest = max(largest, len(page.url or ""), len(page.referrer or ""), len(page.title or ""), len(context.user_agent or ""))
-    return largest * 5 <= event_max_bytes
 
 
 def _decode_fast_lines(body: bytes) -> list[Event] | None:
@@ -234,7 +221,7 @@ def _decode_fast(body: bytes) -> list[Event] | None:
 
 def _with_context(event: _TextContextEvent) -> Event:
     context, extra = lenient_context(bytes(event.context))
-    return Event(
+    made = Event(
         event.event,
         event.user_id,
         event.anonymous_id,
@@ -244,63 +231,9 @@ def _with_context(event: _TextContextEvent) -> Event:
         event.sent_at,
         event.properties,
         context,
-        extra,
     )
-
-
-def lenient_context(text: bytes) -> tuple[Context | None, UnsetType | str]:
-    """The members of a context that have columns, and JSON text of all others (UNSET: none).
-
-    A member of a wrong type counts as one without a column. Raises ValidationError if the context is no object.
-    """
-    if not text or text == b"null":
-        return None, UNSET
-    try:
-        return _context.decode(text), UNSET
-    except ValidationError:
-        pass
-    members = _raw_object.decode(text)
-    context, extra = Context(), dict[str, bytes]()
-    for name, raw in members.items():
-        value = bytes(raw)
-        if name in ("ip", "user_agent", "locale", "timezone"):
-            _set_text(context, name, value, extra)
-        elif name == "page":
-            context.page = _lenient_part(Page(), name, value, extra)
-        elif name == "campaign":
-            context.campaign = _lenient_part(Campaign(), name, value, extra)
-        else:
-            extra[name] = value
-    return context, _object_text(extra) if extra else UNSET
-
-
-def _set_text(target: Struct, name: str, value: bytes, extra: dict[str, bytes]) -> None:
-    if value == b"null":
-        return
-    if value[:1] == b'"':
-        setattr(target, name, _text.decode(value))
-    elif name != "ip":  # an address in a wrong place would escape the project's policy
-        extra[name] = value
-
-
-def _lenient_part(part: Part, name: str, value: bytes, extra: dict[str, bytes]) -> Part:
-    if value[:1] != b"{":
-        if value != b"null":
-            extra[name] = value
-        return part
-    rest = dict[str, bytes]()
-    for member, raw in _raw_object.decode(value).items():
-        if member in part.__struct_fields__:
-            _set_text(part, member, bytes(raw), rest)
-        else:
-            rest[member] = bytes(raw)
-    if rest:
-        extra[name] = _object_text(rest).encode()
-    return part
-
-
-def _object_text(members: dict[str, bytes]) -> str:
-    return "{" + ",".join(f"{encode(name).decode()}:{value.decode()}" for name, value in members.items()) + "}"
+    made.extra = cast(UnsetType, extra)  # UNSET, or text
+    return made
 
 
 def _decode_each(bodies: list[bytes], event_max_bytes: int) -> Decoded:
@@ -309,72 +242,14 @@ def _decode_each(bodies: list[bytes], event_max_bytes: int) -> Decoded:
     for index, body in enumerate(bodies):
         if len(body) > event_max_bytes:
             detail = f"The event has {len(body):,} bytes; {event_max_bytes:,} are the most."
-            decoded.refusals.append(Refusal(index, _sent_event_id(body), Reason.EVENT_TOO_LARGE, detail, body))
+            decoded.refusals.append(Refusal(index, sent_event_id(body), Reason.EVENT_TOO_LARGE, detail, body))
             continue
         try:
             event = _with_context(_text_event.decode(body))
         except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-            reason, detail = _why(body, error)
-            decoded.refusals.append(Refusal(index, _sent_event_id(body), reason, detail, body))
+            reason, detail = why_unfit(body, error)
+            decoded.refusals.append(Refusal(index, sent_event_id(body), reason, detail, body))
             continue
         decoded.events.append(event)
         positions.append(index)
     return decoded
-
-
-def _sent_event_id(body: bytes) -> str | None:
-    """The event_id of a refused event, if it can be read."""
-    try:
-        value = _raw_object.decode(body).get("event_id")
-        return None if value is None else _text.decode(value)[:100]
-    except (DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-_FIELDS = (
-    ("event", 200, Reason.INVALID_EVENT),
-    ("user_id", 200, Reason.INVALID_USER),
-    ("anonymous_id", 200, Reason.INVALID_USER),
-    ("event_id", 100, Reason.INVALID_EVENT_ID),
-    ("session_id", 200, Reason.INVALID_USER),
-)
-
-
-def _why(body: bytes, error: Exception) -> tuple[Reason, str]:
-    """Reason and detail for an event that did not fit."""
-    try:
-        members = _raw_object.decode(body)
-    except RecursionError:
-        return Reason.TOO_DEEP, "The event is nested too deeply."
-    except ValidationError:
-        return Reason.NOT_AN_OBJECT, "An event must be a JSON object."
-    except (DecodeError, UnicodeDecodeError) as broken:
-        return Reason.INVALID_JSON, f"Not valid JSON: {broken}."
-    if bytes(members.get("event", Raw(b"null"))) == b"null":
-        return Reason.MISSING_EVENT, '"event" is missing.'
-    for name, longest, reason in _FIELDS:
-        detail = _text_fault(name, members.get(name), longest)
-        if detail is not None:
-            return reason, detail
-    for name in ("timestamp", "sent_at"):
-        if name in members and not _is_time(bytes(members[name])):
-            return Reason.INVALID_TIMESTAMP, f'"{name}" must be an ISO 8601 string or a number of seconds or milliseconds.'
-    return Reason.INVALID_PROPERTIES, f"The event could not be read: {error}."
-
-
-def _text_fault(name: str, raw: Raw | None, longest: int) -> str | None:
-    if raw is None or bytes(raw) == b"null":
-        return None
-    try:
-        value = _anything.decode(raw)
-    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return f'"{name}" could not be read: {error}.'
-    if not isinstance(value, str):
-        return f'"{name}" must be a string.'
-    if not 1 <= len(value) <= longest:
-        return f'"{name}" must have 1 to {longest} characters; it has {len(value):,}.'
-    return None
-
-
-def _is_time(value: bytes) -> bool:
-    return value == b"null" or value[:1] == b'"' or value[:1] in b"-0123456789"

@@ -14,8 +14,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from msgspec.json import decode, encode
-
 from analytics.clock import Clock
 from analytics.domain.project import Project
 from analytics.domain.verdict import Reason, Refusal
@@ -28,11 +26,12 @@ from analytics.errors import (
 )
 from analytics.ingest.batch import make_batch
 from analytics.ingest.body import expand
-from analytics.ingest.decode import Context, Decoded, Event, decode_body
+from analytics.ingest.decode import Decoded, decode_body
 from analytics.ingest.pace import Pace
 from analytics.ingest.pipeline import Step
 from analytics.ingest.record import event_payload
 from analytics.ingest.refused import refused_payload
+from analytics.ingest.sent_event import Context, Event, as_sent
 from analytics.spool.chunk import RecordKind
 from analytics.spool.spool import NewRecord, Spool
 from analytics.telemetry.metrics import Metrics
@@ -70,6 +69,7 @@ class _Job:
     future: "asyncio.Future[Verdict]"
     loop: asyncio.AbstractEventLoop
     reserved: int
+    body: bytes = b""  # without its encodings
     decoded: Decoded = field(default_factory=Decoded)
     failure: AnalyticsError | None = None
     accepted: int = 0
@@ -111,6 +111,7 @@ class Ingestor:
         self._arrived = threading.Semaphore(0)
         self._prepared = threading.Semaphore(0)
         self._room = threading.BoundedSemaphore(4)  # groups between the two threads
+        self._gate = threading.Lock()  # between `submit` and `stop`: what is let in is answered
         self._stopping = False
         self._decode_thread = threading.Thread(target=self._decode_loop, name="ingest-decode", daemon=True)
         self._commit_thread = threading.Thread(target=self._commit_loop, name="ingest-commit", daemon=True)
@@ -134,16 +135,21 @@ class Ingestor:
         self._spool.reserve(request.project.id, reserved)
         loop = asyncio.get_running_loop()
         job = _Job(request, loop.create_future(), loop, reserved)
-        self._incoming.append(job)
+        with self._gate:
+            if self._stopping:
+                self._spool.release(request.project.id, reserved)
+                raise ShuttingDownError("The service is stopping.", retry_after_seconds=2)
+            self._incoming.append(job)
         self._arrived.release()
         # A sender that hangs up does not undo what is under way: the future is resolved all the same.
         return await asyncio.shield(job.future)
 
     def stop(self) -> None:
         """Take nothing new, finish what was taken, end the threads."""
-        if self._stopping:
-            return
-        self._stopping = True
+        with self._gate:
+            if self._stopping:
+                return
+            self._stopping = True
         self._arrived.release()
         self._decode_thread.join()
         self._prepared.release()
@@ -172,42 +178,59 @@ class Ingestor:
             if jobs:
                 self._arrived.acquire(blocking=False)
             jobs.append(job)
-            size += len(job.request.body)
+            size += self._expand(job)
         return jobs
 
-    def _records_of(self, jobs: list[_Job]) -> list[NewRecord]:
+    def _expand(self, job: _Job) -> int:
+        """Size of the body once it is expanded: compressed requests of a few bytes must not add up to a group of gigabytes."""
         try:
-            return self._make_records(jobs)
+            job.body = expand(job.request.body, job.request.content_encoding, self._max_body_bytes)
+            if len(job.body) > job.reserved:
+                self._spool.reserve(job.request.project.id, len(job.body) - job.reserved)
+                job.reserved = len(job.body)
         except Exception as error:
-            if len(jobs) == 1:
-                log.exception("ingest.decode_failed")
-                jobs[0].failure = AnalyticsError("The events could not be taken.")
-                jobs[0].failure.__cause__ = error
-                return []
-        # One request broke the common work: the others must not suffer for it.
-        for job in jobs:
-            job.decoded = Decoded()
-        return [record for job in jobs for record in self._records_of([job])]
+            job.failure = _failure(error)
+        return len(job.body)
 
-    def _make_records(self, jobs: list[_Job]) -> list[NewRecord]:
+    def _records_of(self, jobs: list[_Job]) -> list[NewRecord]:
         received_ms = self._clock.now_ms()
         by_project = dict[str, list[_Job]]()
         for job in jobs:
+            project = job.request.project
             try:
-                request = job.request
-                body = expand(request.body, request.content_encoding, self._max_body_bytes)
-                job.decoded = decode_body(body, request.ndjson, self._max_events, request.project.event_max_bytes)
-                self._pace.charge(request.project.id, len(job.decoded.events) + len(job.decoded.refusals))
-            except AnalyticsError as error:
-                job.failure = error
-                continue
-            by_project.setdefault(request.project.id, []).append(job)
-        made = [(same, self._project_records(same, received_ms)) for same in by_project.values()]
-        for same, records in made:
-            if records:  # from here on the reserved room belongs to the record
-                for job in same:
-                    job.reserved = 0
-        return [record for _, records in made for record in records]
+                if job.failure is None:
+                    self._decode(job)
+                    self._pace.charge(project.id, len(job.decoded.events) + len(job.decoded.refusals))
+            except Exception as error:
+                job.failure = _failure(error)
+            if job.failure is None:
+                by_project.setdefault(project.id, []).append(job)
+        return [record for same in by_project.values() for record in self._records_or_failure(same, received_ms)]
+
+    def _decode(self, job: _Job) -> None:
+        job.decoded = decode_body(job.body, job.request.ndjson, self._max_events, job.request.project.event_max_bytes)
+
+    def _records_or_failure(self, jobs: list[_Job], received_ms: int) -> list[NewRecord]:
+        try:
+            records = self._project_records(jobs, received_ms)
+        except Exception as error:
+            if len(jobs) == 1:
+                jobs[0].failure = _failure(error)
+                return []
+            # One request broke the common work: the others must not suffer for it.
+            records = list[NewRecord]()
+            for job in jobs:
+                try:
+                    self._decode(job)  # anew: refusals of the common work are among the old ones
+                except Exception as again:
+                    job.failure = _failure(again)
+                else:
+                    records += self._records_or_failure([job], received_ms)
+            return records
+        if records:  # from here on the reserved room belongs to the record
+            for job in jobs:
+                job.reserved = 0
+        return records
 
     def _project_records(self, jobs: list[_Job], received_ms: int) -> list[NewRecord]:
         project = jobs[-1].request.project
@@ -245,7 +268,7 @@ class Ingestor:
                         event = job.decoded.events[index - start]
                         reason, detail = refused[index]
                         place = job.decoded.position(index - start)
-                        job.decoded.refusals.append(Refusal(place, event.event_id, reason, detail, _as_sent(event)))
+                        job.decoded.refusals.append(Refusal(place, event.event_id, reason, detail, as_sent(event)))
                         job.accepted -= 1
             job.decoded.refusals.sort(key=lambda refusal: refusal.index)
             start += count
@@ -255,13 +278,14 @@ class Ingestor:
     def _commit_loop(self) -> None:
         while True:
             self._prepared.acquire()
+            is_last = self._stopping and not self._decode_thread.is_alive()  # asked first: nothing is made ready after it
             groups = list[_Group]()
             while self._ready:
                 groups.append(self._ready.popleft())
                 self._room.release()
             if groups:
                 self._commit(groups)
-            elif self._stopping and not self._decode_thread.is_alive():
+            if is_last:
                 return
 
     def _commit(self, groups: list[_Group]) -> None:
@@ -272,10 +296,10 @@ class Ingestor:
             try:
                 self._spool.append(records)
                 self._metrics.spool_sync_seconds.observe(time.perf_counter() - started)
-            except (SpoolFullError, SpoolWriteError) as error:
-                failure = SpoolFullError(error.detail)
+            except Exception as error:
                 for record in records:
                     self._spool.release(record.project_id, record.reserved_bytes)
+                failure = SpoolFullError(error.detail) if isinstance(error, SpoolWriteError) else _failure(error)
                 if isinstance(error, SpoolWriteError):
                     log.critical("spool.disk_failed", exc_info=error)
                     self._on_disk_failure()
@@ -302,6 +326,16 @@ def _resolve(jobs: list[_Job]) -> None:
             job.future.set_result(Verdict(job.accepted, job.decoded.refusals))
 
 
+def _failure(error: Exception) -> AnalyticsError:
+    """What the sender is told; what nobody foresaw is for the log."""
+    if isinstance(error, AnalyticsError):
+        return error
+    log.error("ingest.failed_unforeseen", exc_info=error)
+    unforeseen = AnalyticsError("The events could not be taken.")
+    unforeseen.__cause__ = error
+    return unforeseen
+
+
 def _take_agent(events: Sequence[Event], agent: str) -> None:
     """Browsers say who they are in a header: it stands for what their events do not say."""
     for event in events:
@@ -309,13 +343,3 @@ def _take_agent(events: Sequence[Event], agent: str) -> None:
             event.context = Context(user_agent=agent)
         elif event.context.user_agent is None:
             event.context.user_agent = agent
-
-
-def _as_sent(event: Event) -> bytes:
-    """The event as JSON again."""
-    if isinstance(event.extra, str):
-        members = decode(encode(event))
-        del members["extra"]
-        members["context"] = {**members.get("context", {}), **decode(event.extra)}
-        return encode(members)
-    return encode(event)

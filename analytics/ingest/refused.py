@@ -45,9 +45,12 @@ def _kept_body(project: Project, body: bytes) -> str:
 def _without_address(body: bytes) -> bytes:
     try:
         event = _members.decode(body)
+        event.pop("ip", None)
         context = event.get("context")
-        if context is not None and bytes(context)[:1] == b"{":
-            event["context"] = Raw(encode({name: value for name, value in _members.decode(context).items() if name != "ip"}))
+        if context is not None:
+            is_object = bytes(context)[:1] == b"{"
+            members = _members.decode(context) if is_object else {}
+            event["context"] = Raw(encode({name: value for name, value in members.items() if name != "ip"}))
         return encode(event)
     except (DecodeError, UnicodeDecodeError, RecursionError):
         # What cannot be read cannot be cleaned: its hash is enough to recognise it.

@@ -35,12 +35,17 @@ def require_user(batch: EventBatch) -> None:
 
 
 def check_properties(batch: EventBatch) -> None:
-    """Refuse properties that are no object, too deep, too many, or not UTF-8; an absent or null object becomes `{}`."""
+    """Refuse properties that are no object, too deep, too many, or not UTF-8, and contexts too deep; absent or null becomes `{}`."""
     texts = batch.properties
     for index in [i for i, text in enumerate(texts) if text[:1] != b"{"]:
         if texts[index] not in (b"", b"null"):
             batch.refuse(index, Reason.INVALID_PROPERTIES, '"properties" must be an object.')
         texts[index] = b"{}"
+    if batch.context_extra is not None:
+        for index, extra in enumerate(batch.context_extra):
+            # The member of the context stands one level below it, as a property does.
+            if extra is not None and extra.count("{") + extra.count("[") > MAX_DEPTH and _depth(extra.encode()) > MAX_DEPTH:
+                batch.refuse(index, Reason.TOO_DEEP, f'"context" is nested more than {MAX_DEPTH} levels deep.')
     joined = b"".join(texts)
     if not joined.isascii():
         _check_utf8(batch, joined)
@@ -136,15 +141,19 @@ def _uuid7(milliseconds: int) -> str:
 
 def take_sender_address(batch: EventBatch) -> None:
     """The address the request came from, where the event names none; what is no address is left out."""
-    batch.ip = [_address(ip) if ip else sender for ip, sender in zip(batch.ip, batch.sender_ips, strict=True)]
+    batch.ip = [_address(ip or sender) for ip, sender in zip(batch.ip, batch.sender_ips, strict=True)]
 
 
 @lru_cache(maxsize=65_536)
 def _address(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
         return ""
+    if address.version == 4:
+        return str(address)
+    # Without the zone of an IPv6 address (`%eth0`): it names an interface of the sender, and may be any text.
+    return str(address.ipv4_mapped or ipaddress.IPv6Address(int(address)))
 
 
 def country_step(country_of: Callable[[str], str]) -> Callable[[EventBatch], None]:
@@ -170,7 +179,5 @@ def apply_ip_policy(batch: EventBatch) -> None:
 @lru_cache(maxsize=65_536)
 def _cut(text: str) -> str:
     address = ipaddress.ip_address(text)
-    if address.version == 6 and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
     prefix = 24 if address.version == 4 else 48
     return str(ipaddress.ip_network(f"{address}/{prefix}", strict=False).network_address)

@@ -18,8 +18,13 @@ MISSING = UNREADABLE + 1
 _FAR_FUTURE = np.iinfo(np.int64).max
 _SECONDS_BELOW = 1e11
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_YEAR_1_MS = -62_135_596_800_000  # `datetime` begins here, Arrow does not
 # A date, a time and at most a fraction and a zone; `fromisoformat` alone would also take week dates and the like.
-_ISO = re.compile(r"\d{4}-?\d\d-?\d\d([T ]\d\d(:?\d\d(:?\d\d([.,]\d{1,9})?)?)?\s?(Z|z|[+-]\d\d(:?\d\d)?)?)?")
+# Hours end at 23, also for Pythons that take 24:00.
+_ISO = re.compile(
+    r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}"
+    r"([Tt ]([01][0-9]|2[0-3])(:?[0-9]{2}(:?[0-9]{2}([.,][0-9]{1,9})?)?)?([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?)?"
+)
 _PLAIN_ISO = pa.timestamp("ms", tz="UTC")
 
 
@@ -32,7 +37,9 @@ def parse_times(values: Sequence[str | int | float | None]) -> NDArray[np.int64]
         try:
             # Only the length every SDK sends: other forms, and what only looks like one, go through `parse_time`.
             if set(map(len, cast(Sequence[str], values))) == {24}:
-                return np.asarray(pa.array(values, pa.string()).cast(_PLAIN_ISO).cast(pa.int64()))
+                times: NDArray[np.int64] = np.asarray(pa.array(values, pa.string()).cast(_PLAIN_ISO).cast(pa.int64()))
+                if times.min() >= _YEAR_1_MS:
+                    return times
         except pa.ArrowInvalid:
             pass
     return np.fromiter(map(parse_time, values), np.int64, len(values))
@@ -54,7 +61,7 @@ def _parse_text(text: str) -> int:
     if not _ISO.fullmatch(text):
         return UNREADABLE
     try:
-        moment = datetime.fromisoformat(text.replace(",", ".").replace("z", "Z"))
+        moment = datetime.fromisoformat(text.upper().replace(",", "."))
     except ValueError:
         return UNREADABLE
     if moment.tzinfo is None:
