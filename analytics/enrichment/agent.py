@@ -6,8 +6,9 @@ from functools import lru_cache
 
 from ua_parser import parse
 
+# Cubot makes telephones.
 _BOT = re.compile(
-    r"bot\b|bot[/;_ -]|crawl|spider|slurp|headless|lighthouse|pingdom|uptime|monitor|preview|facebookexternalhit|python-requests|"
+    r"(?<!cu)bot\b|(?<!cu)bot_|crawl|spider|slurp|headless|lighthouse|pingdom|uptime|monitor|preview|facebookexternalhit|python-requests|"
     r"python-urllib|curl/|wget/|httpclient|java/|go-http-client|okhttp|scrapy|phantomjs|puppeteer|playwright",
     re.IGNORECASE,
 )
