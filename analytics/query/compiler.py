@@ -160,7 +160,7 @@ def _measure(plan: SeriesPlan, parameters: Parameters) -> str:
     series = plan.series
     if series.property is not None:
         return _NUMERIC_MEASURES[series.metric].format(number=number_expression(find_property(series.property, ""), parameters))
-    return "uniqExact(person)" if series.metric is Metric.UNIQUE_USERS else "count()"
+    return "uniqExact(user_hash)" if series.metric is Metric.UNIQUE_USERS else "count()"
 
 
 def compile_terms(terms: Sequence[LiteralString]) -> Fragment:

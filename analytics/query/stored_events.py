@@ -18,7 +18,7 @@ from analytics.query.compiler import compile_terms, engine_time
 from analytics.statements import clickhouse
 from analytics.warehouse.client import Warehouse
 
-WINDOWS = (timedelta(seconds=10), timedelta(minutes=10), timedelta(hours=6), timedelta(days=7), timedelta(days=200))
+WINDOWS = (timedelta(seconds=10), timedelta(minutes=10), timedelta(hours=6), timedelta(days=7))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_MS = 4_000_000_000_000
 _FAR = timedelta(days=2)
@@ -71,7 +71,7 @@ class StoredEvents:
         }
         statement = clickhouse("events/newest_keys").text(filters=compile_terms(terms))
         rows: Sequence[tuple[Any, ...]] = []
-        for since in [*(newest - window for window in WINDOWS), _EPOCH]:
+        for since in await self._windows(project, wanted, newest):
             rows = (await self._warehouse.ask(statement, {**parameters, "since": engine_time(since)})).rows
             if len(rows) >= limit:
                 break
@@ -79,20 +79,32 @@ class StoredEvents:
 
     async def is_stored(self, project: Project, event_id: str) -> bool:
         """Whether the event is in the warehouse, however old it is."""
-        first, second = hash_id(event_id, project.id_seed)
-        halves = {"id_hash": first, "id_check": second}
-        if (await self._warehouse.ask(clickhouse("events/find_recent_id").text(), halves)).rows:
+        if await self._received_of_late(project, event_id) is not None:
             return True
-        return bool((await self._warehouse.ask(clickhouse("events/find_id").text(), {**halves, "project_id": project.id})).rows)
+        first, second = hash_id(event_id, project.id_seed)
+        values = {"id_hash": first, "id_check": second, "project_id": project.id}
+        return bool((await self._warehouse.ask(clickhouse("events/find_id").text(), values)).rows)
+
+    async def _windows(self, project: Project, wanted: EventFilter, newest: datetime) -> list[datetime]:
+        """Where the windows of receipt start, one after the other."""
+        if wanted.event_id is None:
+            return [*(newest - window for window in WINDOWS), _EPOCH]
+        received = await self._received_of_late(project, wanted.event_id)
+        return [_EPOCH if received is None else received]
+
+    async def _received_of_late(self, project: Project, event_id: str) -> datetime | None:
+        """When an event was first received, to the second below, if that was in the last days."""
+        first, second = hash_id(event_id, project.id_seed)
+        rows = (await self._warehouse.ask(clickhouse("events/find_recent_id").text(), {"id_hash": first, "id_check": second})).rows
+        return rows[0][0] if rows else None
 
     async def _read(self, project: Project, keys: Sequence[tuple[Any, ...]]) -> list[ListedEvent]:
-        days = [row[3] for row in keys]
         answer = await self._warehouse.ask(
             clickhouse("events/by_keys").text(),
             {
                 "project_id": project.id,
-                "first_date": min(days).isoformat(),
-                "last_date": max(days).isoformat(),
+                "dates": sorted({row[3].isoformat() for row in keys}),
+                "names": sorted({row[4] for row in keys}),
                 "since": engine_time(keys[-1][0]),
                 "until": engine_time(keys[0][0]),
                 "hashes": [row[1] for row in keys],
@@ -101,7 +113,7 @@ class StoredEvents:
         whole = {(row["received_at"], row["id_hash"], row["id_check"]): row for row in answer.dicts()}
         return [
             ListedEvent((_milliseconds(at), first, second), whole[at, first, second])
-            for at, first, second, _ in keys
+            for at, first, second, *_ in keys
             if (at, first, second) in whole
         ]
 

@@ -1,8 +1,9 @@
 -- name: find_id
--- Whether an id is stored at all: reads two narrow columns of the whole project. Ask events/find_recent_id first.
+-- Whether an id is stored at all: reads one narrow column of the whole project. Ask events/find_recent_id first.
 -- returns: received_at DateTime64(3, 'UTC')
 SELECT received_at
 FROM events
-WHERE project_id = {project_id:String} AND id_hash = {id_hash:UInt64} AND id_check = {id_check:UInt64}
+PREWHERE id_hash = {id_hash:UInt64}
+WHERE project_id = {project_id:String} AND id_check = {id_check:UInt64}
 ORDER BY received_at
 LIMIT 1

@@ -10,7 +10,7 @@ FROM
 (
     SELECT
         /*<group>*/ materialize(toUInt16(1)) /*</group>*/ AS group,
-        person,
+        user_hash,
         min(toUInt32(/*<bucket>*/ toUnixTimestamp(toStartOfDay(timestamp)) /*</bucket>*/)) AS first_bucket
     FROM events
     WHERE project_id = {project_id:String}
@@ -18,6 +18,6 @@ FROM
       AND timestamp >= {start:DateTime64(3, 'UTC')} AND timestamp < {end:DateTime64(3, 'UTC')}
       AND expires_on > {today:Date}
       AND /*<filters>*/ true /*</filters>*/
-    GROUP BY group, person
+    GROUP BY group, user_hash
 )
 GROUP BY group, first_bucket

@@ -9,13 +9,13 @@ FROM
 (
     SELECT
         /*<group>*/ materialize(toUInt16(1)) /*</group>*/ AS group,
-        person,
+        user_hash,
         min(toUInt32(/*<bucket>*/ toInt32(local_date) /*</bucket>*/)) AS first_bucket
     FROM user_days
     WHERE project_id = {project_id:String}
       AND local_date BETWEEN {first_day:Date} AND {last_day:Date}
       AND expires_on > {today:Date}
       AND /*<filters>*/ true /*</filters>*/
-    GROUP BY group, person
+    GROUP BY group, user_hash
 )
 GROUP BY group, first_bucket

@@ -9,5 +9,5 @@ WHERE project_id = {project_id:String}
   AND expires_on > {today:Date}
   AND /*<filters>*/ true /*</filters>*/
 GROUP BY text
-ORDER BY uniqExact(person) DESC, text
+ORDER BY uniqExact(user_hash) DESC, text
 LIMIT {groups:UInt32}

@@ -9,7 +9,7 @@ SELECT
     /*<group>*/ materialize(toUInt16(1)) /*</group>*/ AS group,
     toUInt32(/*<bucket>*/ toInt32(local_date) /*</bucket>*/) AS bucket,
     grouping(bucket) AS is_total,
-    uniqExact(person) AS value
+    uniqExact(user_hash) AS value
 FROM user_days
 WHERE project_id = {project_id:String}
   AND local_date BETWEEN {first_day:Date} AND {last_day:Date}

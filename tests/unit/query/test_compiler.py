@@ -149,8 +149,8 @@ def test_groups_are_numbers_and_the_rest_has_the_last() -> None:
     ("source", "line", "more", "table"),
     [
         ("rollup", Series(None, Metric.TOTAL, "A"), {}, "sum(events) AS value FROM event_counts"),
-        ("rollup", Series(None, Metric.UNIQUE_USERS, "A"), {}, "uniqExact(person) AS value FROM user_days"),
-        ("raw", Series(None, Metric.UNIQUE_USERS, "A"), {}, "uniqExact(person) AS value FROM events"),
+        ("rollup", Series(None, Metric.UNIQUE_USERS, "A"), {}, "uniqExact(user_hash) AS value FROM user_days"),
+        ("raw", Series(None, Metric.UNIQUE_USERS, "A"), {}, "uniqExact(user_hash) AS value FROM events"),
         ("rollup", Series(None, Metric.UNIQUE_USERS, "A"), {"cumulative": True}, "AS first_bucket FROM user_days"),
         ("raw", Series(None, Metric.UNIQUE_USERS, "A"), {"cumulative": True}, "AS first_bucket FROM events"),
     ],
