@@ -29,7 +29,7 @@ AGENTS: dict[str, tuple[str, str, str, str]] = {
     f"Mozilla/5.0 (Linux; Android 14; SM-S928B) {WEBKIT} SamsungBrowser/26.0 Chrome/122.0.0.0 Mobile Safari/537.36": (
         "Samsung Internet", "26", "Android", "mobile",
     ),
-    f"Mozilla/5.0 (Linux; Android 13; CUBOT X7) {WEBKIT} Chrome/9 Mobile Safari/537.36": ("Chrome Mobile", "9", "Android", "mobile"),
+    f"Mozilla/5.0 (Linux; Android 13; CUBOT X) {WEBKIT} Chrome/99.0.0.0 Mobile Safari/537.36": ("Chrome Mobile", "99", "Android", "mobile"),
     "Mozilla/5.0 (Android 14; Mobile; rv:133.0) Gecko/133.0 Firefox/133.0": ("Firefox Mobile", "133", "Android", "mobile"),
     "Mozilla/5.0 (iPad; CPU OS 17_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.6 Mobile/15E148 Safari/604.1": (
         "Mobile Safari", "17", "iOS", "tablet",
