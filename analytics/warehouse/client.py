@@ -94,11 +94,19 @@ class Warehouse:
             query_id,
         )
 
-    def query_arrow(self, sql: str, parameters: Mapping[str, Any] | None = None, *, lane: Lane = "question") -> pa.Table:
+    def query_arrow(
+        self,
+        sql: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        lane: Lane = "question",
+        settings: Mapping[str, Any] | None = None,
+    ) -> pa.Table:
         """Run one SELECT of our own and read its answer as an Arrow table. Raises as `query`."""
+        merged = {**QUESTION_SETTINGS, "max_result_rows": 0, **(settings or {})}
         with self._handle(lane) as client:
             try:
-                return client.query_arrow(sql, parameters=dict(parameters or {}), settings={**QUESTION_SETTINGS, "max_result_rows": 0})
+                return client.query_arrow(sql, parameters=dict(parameters or {}), settings=merged)
             except (ClickHouseError, OSError) as error:
                 raise question_failure(error) from error
 

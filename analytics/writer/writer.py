@@ -26,6 +26,7 @@ from analytics.statements import clickhouse
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
 from analytics.writer.batch import Batch, Verdict, load_verdict, read_batch, save_verdict, token_of
+from analytics.writer.completion import complete
 from analytics.writer.known_ids import KnownIds, first_occurrences
 from analytics.writer.prepare import by_months, enriched, to_stream, without_rows
 from analytics.writer.quarantine import find_poison, quarantined_rows
@@ -143,7 +144,7 @@ class Writer:
             batch = read_batch(self._spool, checkpoint, self._batch_max_rows, Position(*verdict.end))
             if batch is not None and batch.end == Position(*verdict.end) and batch.rows == verdict.rows:
                 log.info("writer.replays_batch", extra={"token": verdict.token, "rows": batch.rows})
-                self._store(batch, verdict)
+                self._store(batch, verdict, tried=True)
             elif batch is not None:
                 # The disk lost a part of it: what is left is decided anew, against what the warehouse has.
                 log.error("writer.batch_changed", extra={"token": verdict.token})
@@ -224,18 +225,20 @@ class Writer:
             found.update((row[0], row[1]) for row in rows)
         return np.fromiter(((int(h), int(c)) in found for h, c in zip(hashes, checks, strict=True)), np.bool_, len(hashes))
 
-    def _store(self, batch: Batch, verdict: Verdict) -> None:
-        """Insert until it is done, then checkpoint."""
+    def _store(self, batch: Batch, verdict: Verdict, tried: bool = False) -> None:
+        """Insert until it is done, then checkpoint. `tried`: an earlier attempt may have left a part of it in the warehouse."""
         tries = 0
         while True:
             try:
-                events = self._insert(batch, verdict)
+                events = self._insert(batch, verdict, tried)
                 break
             except InsertRejectedError as error:
+                tried = True
                 self._metrics.inserts.labels("refused").inc()
                 verdict = self._quarantine(batch, verdict, error, tries)
                 tries += 1
             except StoreError as error:
+                tried = True
                 self._metrics.inserts.labels("unavailable").inc()
                 self._note_failure(error)
         self._recovered()
@@ -244,24 +247,39 @@ class Writer:
         if events is not None:
             self._stored(verdict.token, events)
 
-    def _insert(self, batch: Batch, verdict: Verdict) -> pa.RecordBatch | None:
+    def _insert(self, batch: Batch, verdict: Verdict, tried: bool) -> pa.RecordBatch | None:
         started = time.perf_counter()
         events: pa.RecordBatch | None = None
         if batch.events is not None:
             kept = without_rows(batch.events, verdict.dropped_rows(), verdict.quarantined_rows())
             if kept.num_rows:
                 events = enriched(kept)
-                for number, part in enumerate(by_months(events)):
-                    self._warehouse.insert_arrow("events", part.schema.names, to_stream(part), token=f"{verdict.token}/{number}")
+                self._insert_events(events, verdict.token, tried)
             if len(verdict.quarantined):
                 rows = quarantined_rows(batch.events.take(verdict.quarantined_rows()), verdict, self._clock.now_ms())
-                self._warehouse.insert_arrow("rejected_events", rows.schema.names, to_stream(rows), token=f"{verdict.token}/q")
+                self._insert_rejected(rows, f"{verdict.token}/q", tried)
         if batch.refused is not None:
             refused = batch.refused.append_column("version", pa.array(np.ones(batch.refused.num_rows, np.uint64)))
-            merged = refused.combine_chunks().to_batches()[0]
-            self._warehouse.insert_arrow("rejected_events", merged.schema.names, to_stream(merged), token=f"{verdict.token}/r")
+            self._insert_rejected(refused.combine_chunks().to_batches()[0], f"{verdict.token}/r", tried)
         self._metrics.insert_seconds.observe(time.perf_counter() - started)
         return events
+
+    def _insert_events(self, events: pa.RecordBatch, token: str, tried: bool) -> None:
+        if not tried or not self._warehouse.embedded:
+            # Also for a further attempt on a server: an earlier one that it is still at is recognised by the token.
+            for number, part in enumerate(by_months(events)):
+                self._warehouse.insert_arrow("events", part.schema.names, to_stream(part), token=f"{token}/{number}")
+        if tried:
+            filled = complete(self._warehouse, events)
+            log.info("writer.batch_completed", extra={"token": token, "filled": filled})
+
+    def _insert_rejected(self, rows: pa.RecordBatch, token: str, tried: bool) -> None:
+        """A further attempt goes in whatever the engine thinks of it: repeats of these rows replace each other."""
+        stream = to_stream(rows)
+        if tried:
+            self._warehouse.insert_arrow("rejected_events", rows.schema.names, stream, settings={"insert_deduplicate": 0})
+        else:
+            self._warehouse.insert_arrow("rejected_events", rows.schema.names, stream, token=token)
 
     def _quarantine(self, batch: Batch, verdict: Verdict, error: InsertRejectedError, tries: int) -> Verdict:
         """A verdict with the rows that the warehouse refuses put aside; waits if the rows are not at fault."""
