@@ -8,7 +8,7 @@ CREATE TABLE event_counts
     project_id LowCardinality(String),
     date Date COMMENT 'day of bucket, UTC',
     event LowCardinality(String),
-    bucket DateTime('UTC') CODEC(LZ4) COMMENT 'start of the quarter of an hour',
+    bucket DateTime('UTC') COMMENT 'start of the quarter of an hour' CODEC(LZ4),
     events SimpleAggregateFunction(sum, Int64),
     expires_on Date
 )
