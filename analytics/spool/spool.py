@@ -28,6 +28,7 @@ from analytics.spool.segment import (
 )
 
 SEGMENT_BYTES = 64 * 1024 * 1024
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,7 @@ class Spool:
                 os.fdatasync(self._fd)
             except OSError as second:
                 self._fail(second)
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if error.errno in _NO_ROOM:
                 raise SpoolFullError("The disk of the spool is full.") from error
             self._fail(error)
         if self._sync:
@@ -251,14 +252,19 @@ class Spool:
         raise SpoolWriteError(self._failed) from error
 
     def _open_segment(self, number: int) -> Position:
-        fd = os.open(segment_path(self._folder, number), os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
+        path, fd = segment_path(self._folder, number), -1
         try:
+            fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o600)
             os.write(fd, SEGMENT_MAGIC)
             if self._sync:
                 os.fdatasync(fd)
                 sync_folder(self._folder)
         except OSError as error:
-            os.close(fd)
+            if fd >= 0:
+                os.close(fd)
+                path.unlink(missing_ok=True)  # empty: the next try makes it anew
+            if error.errno in _NO_ROOM:
+                raise SpoolFullError("The disk of the spool is full.") from error
             self._fail(error)
         self.close()
         self._fd = fd
