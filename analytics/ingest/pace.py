@@ -10,12 +10,17 @@ import threading
 import time
 from collections.abc import Callable
 
+from analytics.clock import SystemClock
 from analytics.errors import RateLimitedError
 from analytics.spool.spool import Spool
 
 _BURST_SECONDS = 10
 _LONGEST_WAIT_SECONDS = 2.0
 _STEP_SECONDS = 0.01
+# Events that waited this long, with as many behind them, mean that senders are faster than the warehouse: held back here, those that are
+# taken stay fresh within a second whatever the machine can do.
+_BEHIND_SECONDS = 0.4
+_FEWEST_BEHIND = 5_000
 
 
 class Pace:
@@ -27,12 +32,14 @@ class Pace:
         events_per_second: int,
         backlog_rows: int,
         warehouse_takes_events: Callable[[], bool],
+        now_ms: Callable[[], int] = SystemClock().now_ms,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spool = spool
         self._rate = events_per_second
         self._backlog_rows = backlog_rows
         self._warehouse_takes_events = warehouse_takes_events
+        self._now_ms = now_ms
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._spent: dict[str, tuple[float, float]] = {}  # project -> (when, events above the rate by then)
@@ -55,7 +62,11 @@ class Pace:
             self._spent[project_id] = (now, spent + events)
 
     def _is_behind(self, project_id: str) -> bool:
-        if self._spool.pending_rows() <= self._backlog_rows or not self._warehouse_takes_events():
+        waiting = self._spool.pending_rows()
+        if waiting < _FEWEST_BEHIND or not self._warehouse_takes_events():
+            return False
+        oldest = self._spool.oldest_received_ms()
+        if waiting <= self._backlog_rows and (oldest is None or self._now_ms() - oldest < _BEHIND_SECONDS * 1000):
             return False
         own, projects = self._spool.pending_rows_of(project_id)
-        return own > self._backlog_rows // (projects + 1)
+        return own > waiting // (projects + 1)
