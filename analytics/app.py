@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from analytics.api import health, keys, live, people, projects, rejected_events, sign_in, stored_events, tokens, trends
 from analytics.api.events import EventsIngest, IngestParts
@@ -29,7 +30,25 @@ ROUTERS = (
 )
 
 
-def create_app(settings: Settings) -> FastAPI:
+class Application(FastAPI):
+    """FastAPI with the way in before it: events meet none of its layers."""
+
+    _events: EventsIngest | None = None
+
+    def take_events(self, max_body_bytes: int) -> None:
+        """Answer `/v1/events` here."""
+
+        def parts() -> IngestParts:
+            services: Services = self.state.services
+            return services.event_path.ingestor, services.keys, services.metrics
+
+        self._events = EventsIngest(super().__call__, parts, max_body_bytes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self._events or super().__call__)(scope, receive, send)
+
+
+def create_app(settings: Settings) -> Application:
     """The application for `settings`. Nothing is opened before its lifespan starts; then `app.state.services` holds the open Services.
 
     The lifespan raises what `open_services` raises.
@@ -41,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.services = services
             yield {"services": services}
 
-    app = FastAPI(
+    app = Application(
         title="Analytics",
         version="1",
         description="Events in over HTTP, stored exactly once, counted in real time. Errors are RFC 9457 problems.",
@@ -54,11 +73,6 @@ def create_app(settings: Settings) -> FastAPI:
     install_openapi(app)
     app.add_middleware(RequestContext)
 
-    def ingest_parts() -> IngestParts:
-        services: Services = app.state.services
-        return services.event_path.ingestor, services.keys, services.metrics
-
     if "writer" in settings.roles:  # who takes events must also store them: the spool is this process's own
-        # Added last, so it stands first: events meet no other layer.
-        app.add_middleware(EventsIngest, parts=ingest_parts, max_body_bytes=settings.request_max_bytes)
+        app.take_events(settings.request_max_bytes)
     return app

@@ -9,8 +9,9 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from analytics.clock import SystemClock
+from analytics.clock import Clock
 from analytics.errors import RateLimitedError
 from analytics.spool.spool import Spool
 
@@ -23,6 +24,15 @@ _BEHIND_SECONDS = 0.4
 _FEWEST_BEHIND = 5_000
 
 
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A request that is held back."""
+
+    project_id: str
+    deadline: float
+    may_go: "asyncio.Future[None]"
+
+
 class Pace:
     """Rate limits and back-pressure of one node."""
 
@@ -32,23 +42,41 @@ class Pace:
         events_per_second: int,
         backlog_rows: int,
         warehouse_takes_events: Callable[[], bool],
-        now_ms: Callable[[], int] = SystemClock().now_ms,
+        clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spool = spool
         self._rate = events_per_second
         self._backlog_rows = backlog_rows
         self._warehouse_takes_events = warehouse_takes_events
-        self._now_ms = now_ms
+        self._clock = clock
         self._monotonic = monotonic
+        self._waiting: list[_Waiting] = []
+        self._look_again: asyncio.Task[None] | None = None
         self._lock = threading.Lock()
         self._spent: dict[str, tuple[float, float]] = {}  # project -> (when, events above the rate by then)
 
     async def wait(self, project_id: str) -> None:
         """Hold a request back while its project has more than its share of the backlog, two seconds at most."""
-        deadline = self._monotonic() + _LONGEST_WAIT_SECONDS
-        while self._is_behind(project_id) and self._monotonic() < deadline:  # noqa: ASYNC110 - it shrinks in another thread
+        if not self._is_behind(project_id):
+            return
+        waiting = _Waiting(project_id, self._monotonic() + _LONGEST_WAIT_SECONDS, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._look_again is None or self._look_again.done():
+            self._look_again = asyncio.create_task(self._let_go())
+        await waiting.may_go
+
+    async def _let_go(self) -> None:
+        """One look for all that wait: as many sleepers as connections would cost more than their requests."""
+        while self._waiting:
             await asyncio.sleep(_STEP_SECONDS)
+            behind = {project_id: self._is_behind(project_id) for project_id in {waiting.project_id for waiting in self._waiting}}
+            now = self._monotonic()
+            for waiting in list(self._waiting):
+                if not behind[waiting.project_id] or now >= waiting.deadline or waiting.may_go.done():
+                    self._waiting.remove(waiting)
+                    if not waiting.may_go.done():
+                        waiting.may_go.set_result(None)
 
     def charge(self, project_id: str, events: int) -> None:
         """Count `events` against the project's rate. Raises RateLimitedError if its burst is used up; then nothing is counted."""
@@ -66,7 +94,7 @@ class Pace:
         if waiting < _FEWEST_BEHIND or not self._warehouse_takes_events():
             return False
         oldest = self._spool.oldest_received_ms()
-        if waiting <= self._backlog_rows and (oldest is None or self._now_ms() - oldest < _BEHIND_SECONDS * 1000):
+        if waiting <= self._backlog_rows and (oldest is None or self._clock.now_ms() - oldest < _BEHIND_SECONDS * 1000):
             return False
         own, projects = self._spool.pending_rows_of(project_id)
         return own > waiting // (projects + 1)

@@ -107,7 +107,7 @@ def open_door(tmp_path: Path) -> Callable[..., Any]:
                 door.held.set()
                 assert door.go.wait(10)
 
-        pace = Pace(spool, rate, 150_000, lambda: False)
+        pace = Pace(spool, rate, 150_000, lambda: False, SystemClock())
         ingestor = Ingestor(
             spool, [held, *door_steps(None), steps], SystemClock(), Metrics(), pace,
             max_body_bytes=20_000_000, max_events=10_000, on_disk_failure=lambda: door.disk_failures.append("failed"),
