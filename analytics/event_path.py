@@ -96,7 +96,7 @@ async def open_event_path(
             idle=idle,
             damaged=lambda: os._exit(EXIT_DISK_FAILED),
         )
-        pace = Pace(spool, settings.project_events_per_second, settings.spool_backlog_rows, writer.takes_events)
+        pace = Pace(spool, settings.project_events_per_second, settings.spool_backlog_rows, writer.takes_events, clock)
         ingestor = Ingestor(
             spool,
             door_steps(country_of),
