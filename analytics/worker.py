@@ -17,6 +17,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from analytics.api.http_head import BoundedHttp
 from analytics.app import create_app
 from analytics.errors import AnalyticsError
 from analytics.services import Services
@@ -105,7 +106,7 @@ def run(settings: Settings, listener: socket.socket, reports: Reports) -> int:
     config = uvicorn.Config(
         StartWatch(create_app(settings), reports),
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws="none",
         lifespan="on",
         log_config=None,
