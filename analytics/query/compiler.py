@@ -25,7 +25,7 @@ _TEXT_TESTS = {
     Operator.REGEX: "match({text}, {operand})",
 }
 _NUMERIC_MEASURES = {
-    Metric.SUM: "sumKahan({number})",
+    Metric.SUM: "ifNull(sumKahan({number}), 0)",
     Metric.AVG: "sumKahan({number}) / count({number})",
     Metric.MIN: "min({number})",
     Metric.MAX: "max({number})",
@@ -197,7 +197,7 @@ def text_expression(found: Property, parameters: Parameters) -> str:
 def number_expression(found: Property, parameters: Parameters) -> str:
     """The number of a property, NULL where it has none."""
     number = f"toFloat64OrNull({text_expression(found, parameters)})"
-    return f"if(isFinite({number}), {number}, NULL)"
+    return f"if(isFinite({number}), {number} + 0, NULL)"  # -0 + 0 is 0: IN takes the two zeros for different numbers
 
 
 def _condition(condition: Condition, operator: Operator, parameters: Parameters) -> str:
@@ -216,7 +216,7 @@ def _condition(condition: Condition, operator: Operator, parameters: Parameters)
 
 def _equality(found: Property, values: Sequence[Scalar], parameters: Parameters) -> str:
     texts = sorted({text_of(value) for value in values if isinstance(value, str | bool)} - {""})
-    numbers = sorted({float(value) for value in values if not isinstance(value, str | bool)})
+    numbers = sorted({float(value) + 0.0 for value in values if not isinstance(value, str | bool)})
     tests: list[str] = []
     if texts:
         text = text_expression(found, parameters)

@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BROWSER = "browser"
 A = "JSONExtract(properties, {p0:String}, 'String')"
 TIMESTAMP = "concat(replaceOne(toString(timestamp), ' ', 'T'), 'Z')"
-NUMBER = f"if(isFinite(toFloat64OrNull({A})), toFloat64OrNull({A}), NULL)"
+NUMBER = f"if(isFinite(toFloat64OrNull({A})), toFloat64OrNull({A}) + 0, NULL)"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_each_table_has_its_statement(source: str, line: Series, more: dict[str,
 @pytest.mark.parametrize(
     ("metric", "measure"),
     [
-        ("sum", "sumKahan({n})"),
+        ("sum", "ifNull(sumKahan({n}), 0)"),
         ("avg", "sumKahan({n}) / count({n})"),
         ("min", "min({n})"),
         ("max", "max({n})"),
@@ -177,7 +177,7 @@ def test_each_table_has_its_statement(source: str, line: Series, more: dict[str,
 def test_numeric_metrics_measure_the_number_of_the_property(metric: str, measure: str) -> None:
     sql, parameters, _ = compiled(line=Series(None, Metric(metric), "A", "properties.score"))
     text = "JSONExtract(properties, {p2:String}, 'String')"
-    assert measure.replace("{n}", f"if(isFinite(toFloat64OrNull({text})), toFloat64OrNull({text}), NULL)") + " AS value" in sql
+    assert measure.replace("{n}", f"if(isFinite(toFloat64OrNull({text})), toFloat64OrNull({text}) + 0, NULL)") + " AS value" in sql
     assert parameters["p2"] == "score"
 
 
