@@ -44,6 +44,11 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head. One that follows a body in chunks must not change what the head said."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The head is whole; a small one has come in one piece and was never counted."""
         self._in_head = False
@@ -56,8 +61,12 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, and end the connection."""
-        self._refuse(400, msg)
+        """Answer what is no HTTP, and end the connection; a whole request before it has its own answer first."""
+        before = cast(Any, self.cycle)
+        if before is not None and not before.response_complete and not before.more_body:
+            before.keep_alive = False
+        else:
+            self._refuse(400, msg)
 
     def _head_is_late(self) -> None:
         self._head_timer = None

@@ -83,6 +83,26 @@ async def test_a_head_has_an_end(port: int) -> None:
         problem_in(await answer_to(port, endless, line * 150_000), 431)
 
 
+async def test_a_whole_request_is_answered_before_the_nonsense_behind_it(port: int) -> None:
+    answer = await answer_to(port, REQUEST + b"nonsense\r\n\r\n")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"{}")
+
+
+async def test_a_field_behind_the_body_is_not_of_the_head() -> None:
+    async def host(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["more_body"]:
+            pass
+        names = b",".join(name for name, _ in scope["headers"])
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(len(names)).encode())]})
+        await send({"type": "http.response.body", "body": names})
+
+    async with served(host) as url:
+        request = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nx-forwarded-for: me\r\n\r\n"
+        assert (await answer_to(int(url.rpartition(":")[2]), request)).endswith(b"\r\n\r\nhost,transfer-encoding")
+
+
 async def test_a_long_body_is_no_head(port: int) -> None:
     body = b"z" * 500_000
     request = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 500000\r\n\r\n" + body
