@@ -70,11 +70,13 @@ async def open_event_path(
     prepare: Callable[[], None],
     stored: Callable[[str, pa.RecordBatch], None],
     idle: Callable[[], None],
+    quarantined: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[EventPath]:
     """Open and start them.
 
     `prepare` makes the warehouse ready (called on the writer's thread until it succeeds), `stored` hears of each stored batch, `idle` of
-    each second without one. Raises SettingsError for a GeoIP file that cannot be read.
+    each second without one, `quarantined` of each batch that was stored without some of its rows. Raises SettingsError for a GeoIP file
+    that cannot be read.
     """
     async with AsyncExitStack() as stack:
         country_of = _open_geoip(settings.geoip_path, stack)
@@ -94,6 +96,7 @@ async def open_event_path(
             prepare=partial(_prepare, prepare, warehouse),
             stored=stored,
             idle=idle,
+            quarantined=quarantined,
             damaged=lambda: os._exit(EXIT_DISK_FAILED),
         )
         pace = Pace(spool, settings.project_events_per_second, settings.spool_backlog_rows, writer.takes_events, clock)

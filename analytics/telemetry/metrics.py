@@ -101,6 +101,9 @@ class Metrics:
         self.reconcile_drift_rows = self._gauge(
             "reconcile_drift_rows", "Rows by which a table differed from the de-duplicated events at the last reconciliation.", "table"
         )
+        self.reconcile_finished = self._gauge(
+            "reconcile_finished_timestamp_seconds", "When the last reconciliation that ended well did, in Unix seconds; 0: never."
+        )
         self.reconcile_removed = self._counter("reconcile_removed", "Late repeats removed by reconciliation.")
         self.balance_events = self._gauge(
             "balance_events",

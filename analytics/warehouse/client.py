@@ -27,8 +27,8 @@ from analytics.warehouse.embedded_reads import report_storage_reads
 from analytics.warehouse.failures import command_failure, insert_failure, question_failure
 from analytics.warehouse.limits import INSERT_SETTINGS, QUESTION_SETTINGS
 
-Lane = Literal["writer", "question", "control"]
-LANE_SIZES: Mapping[Lane, int] = {"writer": 2, "question": 4, "control": 2}
+Lane = Literal["writer", "question", "control", "reconcile"]
+LANE_SIZES: Mapping[Lane, int] = {"writer": 2, "question": 4, "control": 2, "reconcile": 1}
 OLDEST_SERVER = (26, 3)
 
 
@@ -101,12 +101,14 @@ class Warehouse:
         *,
         lane: Lane = "question",
         settings: Mapping[str, Any] | None = None,
+        query_id: str | None = None,
     ) -> pa.Table:
         """Run one SELECT of our own and read its answer as an Arrow table. Raises as `query`."""
+        query_id = query_id or uuid4().hex
         merged = {**QUESTION_SETTINGS, "max_result_rows": 0, **(settings or {})}
         with self._handle(lane) as client:
             try:
-                return client.query_arrow(sql, parameters=dict(parameters or {}), settings=merged)
+                return client.query_arrow(f"/*q:{query_id}*/ {sql}", parameters=dict(parameters or {}), settings=merged)
             except (ClickHouseError, OSError) as error:
                 raise question_failure(error) from error
 
@@ -128,11 +130,18 @@ class Warehouse:
 
     # ---- changes ---------------------------------------------------------
 
-    def command(self, sql: str, *, lane: Lane = "control", settings: Mapping[str, Any] | None = None) -> None:
+    def command(
+        self,
+        sql: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        lane: Lane = "control",
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         """Run one statement that answers nothing (DDL, SYSTEM, ALTER). Raises the driver's error as ours."""
         with self._handle(lane) as client:
             try:
-                client.command(sql, settings=dict(settings or {}))
+                client.command(sql, parameters=dict(parameters or {}), settings=dict(settings or {}))
             except (ClickHouseError, OSError) as error:
                 raise command_failure(error) from error
 

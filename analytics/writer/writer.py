@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
 from analytics.writer.batch import Batch, Verdict, load_verdict, read_batch, save_verdict, token_of
 from analytics.writer.completion import complete
+from analytics.writer.gate import Gate, Hold
 from analytics.writer.known_ids import KnownIds, first_occurrences
 from analytics.writer.prepare import by_months, enriched, to_stream, without_rows
 from analytics.writer.quarantine import find_poison, quarantined_rows
@@ -74,9 +76,11 @@ class Writer:
         prepare: Callable[[], None] = lambda: None,
         stored: Callable[[str, pa.RecordBatch], None] = lambda token, events: None,
         idle: Callable[[], None] = lambda: None,
+        quarantined: Callable[[], None] = lambda: None,
         damaged: Callable[[], None] = lambda: None,
     ) -> None:
-        """`prepare` makes the warehouse ready before the first insert; `stored` is told of each stored batch, `idle` when there is none."""
+        """`prepare` makes the warehouse ready before the first insert; `stored` is told of each stored batch, `idle` when there is none,
+        `quarantined` of a batch that was stored without some of its rows: parts of them may have reached a rollup."""
         self._spool = spool
         self._warehouse = warehouse
         self._clock = clock
@@ -88,7 +92,9 @@ class Writer:
         self._prepare = prepare
         self._stored = stored
         self._idle = idle
+        self._quarantined = quarantined
         self._damaged = damaged
+        self._gate = Gate()
         self._known = KnownIds(horizon_ids)
         self._known_since_ms = 0
         self._stopping = threading.Event()
@@ -122,6 +128,13 @@ class Writer:
         """Whether waiting for it makes sense: it is ready and its last insert went well."""
         return self._ready and self._failing_since_ms is None
 
+    def paused(self, wait_seconds: float = 30.0) -> AbstractContextManager[Hold]:
+        """Hold it between two batches, for seconds at most (see `Hold.intact`): inside, no batch is half stored.
+
+        Entering raises WarehouseUnavailableError if the batch under way does not end within `wait_seconds`, or if the writer has ended.
+        """
+        return self._gate.held(wait_seconds)
+
     # ---- the thread -------------------------------------------------------
 
     def _run(self) -> None:
@@ -135,6 +148,8 @@ class Writer:
         except Exception:
             log.critical("writer.died", exc_info=True)
             self._damaged()
+        finally:
+            self._gate.close()
 
     def _recover(self) -> None:
         """Finish the batch that was under way when the last process ended, then learn the known ids."""
@@ -152,6 +167,7 @@ class Writer:
         count = self._until_done(lambda: rebuild_known_ids(self._warehouse, self._known, now))
         self._known_since_ms = int((now - timedelta(hours=24)).timestamp() * 1000)
         self._ready = True
+        self._gate.end()
         log.info("writer.ready", extra={"known_ids": count})
 
     def _one_round(self) -> None:
@@ -164,6 +180,11 @@ class Writer:
         if rows < self._batch_max_rows and not self._stopping.is_set():
             waited = (self._clock.now_ms() - (self._spool.oldest_received_ms() or self._clock.now_ms())) / 1000
             self._spool.wait_for_rows(self._batch_max_rows, max(0.0, min(1.0, self._batch_max_wait_seconds - waited)))
+        self._gate.begin()
+        self._one_batch()
+        self._gate.end()
+
+    def _one_batch(self) -> None:
         batch = read_batch(self._spool, self._spool.checkpoint, self._batch_max_rows)
         if batch is None:
             # Counted, but not there to be read: the rest of the file is damaged beyond any record.
@@ -246,6 +267,8 @@ class Writer:
         self._count(batch, verdict, events)
         if events is not None:
             self._stored(verdict.token, events)
+        if verdict.quarantined:
+            self._quarantined()
 
     def _insert(self, batch: Batch, verdict: Verdict, tried: bool) -> pa.RecordBatch | None:
         started = time.perf_counter()

@@ -10,6 +10,7 @@ CREATE TABLE reconciliations
     requested_at DateTime64(3, 'UTC'),
     started_at DateTime64(3, 'UTC') COMMENT '1970: not yet',
     finished_at DateTime64(3, 'UTC') COMMENT '1970: not yet',
+    complete_until DateTime64(3, 'UTC') COMMENT 'what was received before was stored when it began',
     phase LowCardinality(String),
     steps_done UInt32,
     steps UInt32,

@@ -1,0 +1,1 @@
+"""Late repeats removed, rollups compared with the events and put right."""

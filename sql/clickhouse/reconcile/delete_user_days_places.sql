@@ -1,0 +1,4 @@
+-- name: delete_user_days_places
+-- Deletes rows of user_days by where they lie. A part that was merged or changed since has another name: then nothing of it is deleted.
+DELETE FROM user_days
+WHERE (_part, _part_offset) IN {places:Array(Tuple(String, UInt64))}

@@ -1,0 +1,235 @@
+"""Late repeats go, rollups are put right, and nothing else changes: on the real engine, sabotaged behind the writer's back."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from analytics.clock import FixedClock
+from analytics.domain.project import Project
+from analytics.migrate.clickhouse import migrate_clickhouse
+from analytics.reconcile.reconciliations import Reconciliations
+from analytics.reconcile.records import Reconciliation, ReconciliationRecords
+from analytics.reconcile.run import RunOptions
+from analytics.reconcile.session import Hold
+from analytics.telemetry.metrics import Metrics
+from analytics.warehouse.client import Warehouse, open_warehouse
+from tests.factories.rollup_oracle import expected_tables, stored_tables
+from tests.factories.stored_events import StoredEvent, make_event, make_project, store_events
+
+TABLES = ("events", "event_counts", "user_days", "user_timeline", "event_ids", "reconciliations")
+NOW = datetime.now(UTC).replace(microsecond=0)
+Stored = list[tuple[Project, StoredEvent]]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """One ClickHouse for the tests of this module."""
+    opened = open_warehouse(None, tmp_path_factory.mktemp("reconcile"))
+    migrate_clickhouse(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def tables(engine: Warehouse) -> Warehouse:
+    """It, with its tables empty."""
+    for table in TABLES:
+        engine.command(f"TRUNCATE TABLE {table}")
+    return engine
+
+
+class Runs:
+    """Reconciliations of a warehouse, one after the other."""
+
+    def __init__(self, warehouse: Warehouse, hold: Hold | None = None, options: RunOptions | None = None) -> None:
+        self.clock = FixedClock(NOW)
+        self.metrics = Metrics()
+        self.records = ReconciliationRecords(warehouse, self.clock)
+        self.reconciliations = Reconciliations(
+            warehouse,
+            self.clock,
+            self.metrics,
+            self.records,
+            hold=hold,
+            watermark=self.clock.now,
+            options=options or RunOptions(settle_seconds=0),
+        )
+
+    def run(self, full: bool = False) -> Reconciliation:
+        self.clock.advance(60)
+        ended = self.reconciliations.run(self.records.request(full, "asked"))
+        assert ended.status == "finished", ended.error
+        assert self.records.find(ended.id) == replace(ended, parts={})
+        return ended
+
+
+def drift(counts: int, days: int, timeline: int) -> dict[str, int]:
+    return {"event_counts": counts, "user_days": days, "user_timeline": timeline}
+
+
+NONE = drift(0, 0, 0)
+
+
+def filled(warehouse: Warehouse, events_a_project: int = 60) -> Stored:
+    """Two projects, one of them in another zone, with events of five weeks, anonymous ones among them."""
+    stored: Stored = []
+    for project in (make_project(timezone="Australia/Sydney"), make_project()):
+        for number in range(events_a_project):
+            event = make_event(
+                f"event-{number % 4}",
+                user_id="" if number % 3 == 0 else f"u-{number % 7}",
+                anonymous_id=f"a-{number % 5}",
+                timestamp=datetime(2026, 10, 15, 7, 50, tzinfo=UTC) + timedelta(hours=14 * number),
+                received_at=NOW - timedelta(days=3),
+            )
+            stored.append((project, event))
+        store_events(warehouse, project, [event for owner, event in stored if owner is project])
+    return stored
+
+
+def assert_whole(warehouse: Warehouse, stored: Stored) -> None:
+    assert stored_tables(warehouse) == expected_tables(stored)
+
+
+def test_what_is_right_stays_as_it_is(tables: Warehouse) -> None:
+    stored = filled(tables)
+    runs = Runs(tables)
+    for full in (False, False, True):
+        ended = runs.run(full)
+        assert (ended.removed, ended.drift) == (0, NONE)
+    assert_whole(tables, stored)
+
+
+def test_a_late_repeat_goes_whatever_it_carries(tables: Warehouse) -> None:
+    stored = filled(tables)
+    runs = Runs(tables)
+    runs.run()
+    project, first = stored[5]
+    late = NOW + timedelta(minutes=30)
+    changes: Sequence[dict[str, object]] = (
+        {"timestamp": first.timestamp + timedelta(days=40)},  # another month
+        {"timestamp": first.timestamp + timedelta(minutes=1)},  # the same month
+        {"user_id": "somebody else"},
+        {"event": "another name"},
+        {"expires_on": date(2100, 1, 1)},
+        {},  # but for its receipt the same: a merge would take it too
+    )
+    for change in changes:
+        store_events(tables, project, [replace(first, **{"received_at": late, **change})])  # type: ignore[arg-type]
+    ended = runs.run()
+    assert ended.removed == len(changes)
+    assert all(ended.drift.values())
+    assert_whole(tables, stored)
+    again = runs.run()
+    assert (again.removed, again.drift) == (0, NONE)
+
+
+def test_the_first_received_stays_also_if_it_was_stored_last(tables: Warehouse) -> None:
+    project = make_project()
+    second = make_event("second", received_at=NOW, timestamp=NOW - timedelta(days=60))
+    first = replace(second, event="first", received_at=NOW - timedelta(seconds=1), timestamp=NOW)
+    store_events(tables, project, [second])
+    store_events(tables, project, [first])
+    assert Runs(tables).run().removed == 1
+    assert_whole(tables, [(project, first)])
+
+
+def test_exact_copies_go_in_one_block_and_in_others(tables: Warehouse) -> None:
+    project = make_project()
+    events = [make_event(user_id=f"u-{number}", received_at=NOW) for number in range(20)]
+    store_events(tables, project, [*events, events[3], events[3]])
+    store_events(tables, project, events[:6])
+    assert Runs(tables).run().removed == 8
+    assert_whole(tables, [(project, event) for event in events])
+
+
+def test_an_id_of_one_project_is_no_repeat_in_another(tables: Warehouse) -> None:
+    event = make_event(received_at=NOW)
+    stored = [(make_project(), event), (make_project(), event)]  # factories give all projects one seed: the hashes are equal
+    for project, _ in stored:
+        store_events(tables, project, [event])
+    assert Runs(tables).run(full=True).removed == 0
+    assert_whole(tables, stored)
+
+
+def test_a_repeat_from_before_the_last_run_is_found_by_a_full_one(tables: Warehouse) -> None:
+    stored = filled(tables)
+    runs = Runs(tables)
+    runs.run()
+    project, first = stored[0]
+    store_events(tables, project, [replace(first, event="again", received_at=NOW - timedelta(days=2))])
+    assert runs.run().removed == 0
+    assert runs.run(full=True).removed == 1
+    assert_whole(tables, stored)
+
+
+def test_a_rollup_that_saw_a_collapsed_repeat_is_put_right(tables: Warehouse) -> None:
+    stored = filled(tables)
+    project, first = stored[7]
+    store_events(tables, project, [first])
+    for month in ("202610", "202611"):
+        tables.command(f"OPTIMIZE TABLE events PARTITION ID '{month}' FINAL")
+    ended = Runs(tables).run()
+    assert (ended.removed, ended.drift) == (0, drift(1, 1, 1))
+    assert_whole(tables, stored)
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "found"),
+    [
+        ("DELETE FROM {table} WHERE event = 'event-1'", (30, 30, 30)),
+        ("ALTER TABLE {table} DROP PARTITION ID '202611'", (62, 63, 62)),
+        ("TRUNCATE TABLE {table}", (120, 120, 120)),
+        ("INSERT INTO {table} SELECT * FROM {table}", (120, 120, 120)),
+        ("INSERT INTO {table} SELECT * REPLACE ('nobody sent this' AS event) FROM {table}", (120, 120, 120)),
+        ("INSERT INTO {table} SELECT * REPLACE (toDate('2100-01-01') AS expires_on) FROM {table}", (120, 120, 120)),
+    ],
+)
+def test_a_sabotaged_rollup_is_put_right(tables: Warehouse, sabotage: str, found: tuple[int, int, int]) -> None:
+    stored = filled(tables)
+    runs = Runs(tables)
+    runs.run()
+    for table in TABLES[1:4]:
+        tables.command(sabotage.format(table=table), settings={"insert_deduplicate": 0, "lightweight_deletes_sync": 2})
+    ended = runs.run()
+    assert_whole(tables, stored)
+    assert (ended.removed, ended.drift) == (0, drift(*found))
+    assert runs.run().drift == NONE
+
+
+def test_a_key_that_sums_up_to_nothing_is_deleted(tables: Warehouse) -> None:
+    project = make_project()
+    event = make_event(user_id="u-1", received_at=NOW)
+    store_events(tables, project, [event])
+    for table in ("event_counts", "user_days"):
+        for sign in (1, -1):
+            change = f"'nobody' AS event, {sign} AS events"
+            change += ", 'ghost' AS person" if table == "user_days" else ""
+            tables.command(f"INSERT INTO {table} SELECT * REPLACE ({change}) FROM (SELECT * FROM {table} WHERE event != 'nobody')")
+    tables.command("OPTIMIZE TABLE user_days FINAL")
+    assert Runs(tables).run().drift == drift(1, 1, 0)
+    assert_whole(tables, [(project, event)])
+
+
+def test_a_foreign_project_and_odd_names_are_handled(tables: Warehouse) -> None:
+    stored = filled(tables)
+    odd = replace(stored[0][1], event='it\'s \\ "odd"\t{x:String}', user_id="ü'\\n🙂", event_id=uuid4().hex)
+    project = replace(make_project(), id="o'dd\\project")
+    store_events(tables, project, [odd])
+    for table in TABLES[1:4]:
+        tables.command(f"TRUNCATE TABLE {table}")
+    tables.command("INSERT INTO user_days SELECT 'no such project', toDate('2026-11-03'), 'x', 1, 'p', 0, 5, toDate('2100-01-01')")
+    assert Runs(tables).run().drift == drift(121, 126, 121)
+    assert_whole(tables, [*stored, (project, odd)])
+
+
+def test_what_expires_is_no_drift(tables: Warehouse) -> None:
+    project = make_project()
+    going, stays = (make_event(expires_on=NOW.date() + timedelta(days=days), received_at=NOW) for days in (2, 30))
+    store_events(tables, project, [going, stays])
+    for table in TABLES[1:4]:  # as the engine does, in one table sooner than in another
+        tables.command(f"DELETE FROM {table} WHERE expires_on = '{going.expires_on}'")
+    assert Runs(tables).run().drift == NONE
