@@ -23,7 +23,7 @@ from analytics.clock import Clock, SystemClock
 from analytics.data_dir import DataDir
 from analytics.domain.access_token import TokenSigner
 from analytics.domain.sign_in_brake import SignInBrake
-from analytics.errors import AnalyticsError, SettingsError, StoreError, WarehouseUnavailableError
+from analytics.errors import AnalyticsError, SettingsError, WarehouseUnavailableError
 from analytics.event_path import EventPath, open_event_path
 from analytics.health_checks import health_checks
 from analytics.metadata.bootstrap import BootstrapResult, BootstrapWishes
@@ -34,10 +34,12 @@ from analytics.migrate.postgres import migrate_postgres, migration_lock
 from analytics.query.engine import Questions
 from analytics.query.rejected_events import RejectedEvents
 from analytics.query.stored_events import StoredEvents
+from analytics.reconcile.reconciliations import Reconciliations
+from analytics.reconcile.records import ReconciliationRecords
 from analytics.settings import Settings
 from analytics.telemetry.health import HealthMonitor
 from analytics.telemetry.metrics import Metrics
-from analytics.warehouse.client import Warehouse, check_server_version, open_warehouse
+from analytics.warehouse.client import Warehouse, open_warehouse
 from analytics.writer.live_recount import LiveRecount
 from analytics.writer.live_sink import LiveSink
 
@@ -67,6 +69,7 @@ class Services:
     questions: Questions
     stored_events: StoredEvents
     rejected_events: RejectedEvents
+    reconciliations: Reconciliations
 
 
 @asynccontextmanager
@@ -102,6 +105,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         sink = LiveSink(LiveCounters(cache, clock, metrics, LiveRecount(warehouse)), feed)
         live = LiveView(LiveReader(cache, clock), feed, metrics)
 
+        records = ReconciliationRecords(warehouse, clock)
         event_path = await stack.enter_async_context(
             open_event_path(
                 settings,
@@ -111,6 +115,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
                 prepare=partial(_until_migrated, schema),
                 stored=sink.stored,
                 idle=sink.idle,
+                quarantined=lambda: reconciliations.request_after_quarantine(),
             )
         )
         health = HealthMonitor(health_checks(warehouse, schema, metadata, cache, event_path), metrics)
@@ -146,11 +151,6 @@ async def _migrated(warehouse: Warehouse, schema: WarehouseSchema) -> AsyncGener
         if warehouse.embedded:
             schema.bring_up()
             return True
-        try:
-            check_server_version(warehouse)
-        except StoreError as error:
-            _log.warning("the warehouse is away: events wait on disk", detail=error.detail)
-            return False
         return schema.try_bring_up()
 
     if await anyio.to_thread.run_sync(bring_up):
@@ -158,12 +158,15 @@ async def _migrated(warehouse: Warehouse, schema: WarehouseSchema) -> AsyncGener
         return
 
     async def keep_trying() -> None:
+        said = ""
         while not schema.ready.is_set():
             await asyncio.sleep(MIGRATE_AGAIN_SECONDS)
             try:
                 await anyio.to_thread.run_sync(bring_up)
             except AnalyticsError as error:  # the service is up and takes events: say it, and wait for whoever mends it
-                _log.error("the warehouse cannot be migrated", code=error.code, detail=error.detail)
+                if said != error.detail:
+                    said = error.detail
+                    _log.error("the warehouse cannot be migrated", code=error.code, detail=error.detail)
 
     task = asyncio.create_task(keep_trying(), name="migrate-warehouse")
     try:

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from analytics.errors import SettingsError
+from analytics.warehouse.server_address import parse_server_url
 
 Role = Literal["api", "writer", "scheduler"]
 PREFIX = "ANALYTICS_"
@@ -72,12 +73,35 @@ class Settings(BaseSettings):
     geoip_path: Path | None = Field(None, description="A MaxMind country or city file (.mmdb); absent: no countries.")
     clock_offset_seconds: float = Field(0.0, description="Moves the service's clock: tests only.")
 
+    @field_validator("clickhouse_url", "clickhouse_readonly_url")
+    @classmethod
+    def _clickhouse_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_server_url(value.get_secret_value())
+        return value
+
+    @field_validator("postgres_url")
+    @classmethod
+    def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
+        return _with_scheme(value, "postgresql", "postgres")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url(cls, value: SecretStr | None) -> SecretStr | None:
+        return _with_scheme(value, "redis", "rediss", "unix")
+
     @field_validator("host")
     @classmethod
     def _host_not_blank(cls, value: str) -> str:
         if not value.strip():
             raise ValueError("must not be blank")
         return value
+
+
+def _with_scheme(url: SecretStr | None, *schemes: str) -> SecretStr | None:
+    if url is not None and url.get_secret_value().strip().partition("://")[0] not in schemes:
+        raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
+    return url
 
 
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
@@ -103,4 +127,4 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
 
 def _sentence(item: Any) -> str:
     name = str(item["loc"][0]) if item["loc"] else "?"
-    return f"{PREFIX}{name.upper()}: {item['msg']}"
+    return f"{PREFIX}{name.upper()}: {str(item['msg']).removeprefix('Value error, ')}"

@@ -1,3 +1,9 @@
 """Fixtures are plugins by subject, in tests/fixtures/."""
 
-pytest_plugins = ["tests.fixtures.engines", "tests.fixtures.service", "tests.fixtures.api", "tests.fixtures.loopback"]
+pytest_plugins = [
+    "tests.fixtures.engines",
+    "tests.fixtures.service",
+    "tests.fixtures.clickhouse_server",
+    "tests.fixtures.api",
+    "tests.fixtures.loopback",
+]

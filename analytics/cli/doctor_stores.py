@@ -16,7 +16,8 @@ from analytics.migrate.clickhouse import pending_clickhouse
 from analytics.migrate.postgres import pending_postgres
 from analytics.settings import Settings
 from analytics.telemetry.logging import mask_text
-from analytics.warehouse.client import check_server_version, open_warehouse
+from analytics.warehouse.client import open_warehouse
+from analytics.warehouse.server import check_server_version
 
 OLDEST_POSTGRES = 140_000
 OLDEST_REDIS = (6, 2)
@@ -115,7 +116,11 @@ def _clickhouse(name: str, setting: str, url: SecretStr, *, with_migrations: boo
         if with_migrations:
             yield _pending(f"{name} migrations", [step.file.name for step in pending_clickhouse(warehouse)])
     except AnalyticsError as error:
-        yield broken(name, mask_text(error.detail), f"Check {setting}, and that a recent enough server runs there.")
+        yield broken(
+            name,
+            mask_text(error.detail.replace("ANALYTICS_CLICKHOUSE_URL", setting)),
+            f"Check {setting}, and that a recent enough server runs there.",
+        )
     finally:
         warehouse.close()
 

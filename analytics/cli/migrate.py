@@ -20,7 +20,8 @@ from analytics.migrate.clickhouse import migrate_clickhouse, pending_clickhouse
 from analytics.migrate.postgres import migrate_postgres, migration_lock, pending_postgres
 from analytics.settings import Settings
 from analytics.telemetry.logging import configure_logging
-from analytics.warehouse.client import Warehouse, check_server_version, open_warehouse
+from analytics.warehouse.client import Warehouse, open_warehouse
+from analytics.warehouse.server import check_server_version, prepare_server
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,13 @@ def migrate(line: CommandLine, check: bool) -> None:
         )
     with open_databases(settings) as databases:
         if check:
+            check_server_version(databases.warehouse)
             names = {
                 "postgres": [step.file.name for step in pending_postgres(databases.postgres_url)],
                 "clickhouse": [step.file.name for step in pending_clickhouse(databases.warehouse)],
             }
         else:
+            prepare_server(databases.warehouse)
             lock = nullcontext if databases.warehouse.embedded else partial(migration_lock, databases.postgres_url)
             names = {
                 "postgres": list(migrate_postgres(databases.postgres_url)),
@@ -86,6 +89,4 @@ def open_databases(settings: Settings) -> Generator[Databases]:
         url = settings.clickhouse_url.get_secret_value() if settings.clickhouse_url else None
         warehouse = open_warehouse(url, DataDir(settings.data_dir).path / "clickhouse")
         stack.callback(warehouse.close)
-        if url is not None:
-            check_server_version(warehouse)
         yield Databases(postgres_url, warehouse)

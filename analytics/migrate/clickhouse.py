@@ -13,13 +13,14 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import structlog
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+from clickhouse_connect.driver.exceptions import DatabaseError
 
-from analytics.errors import AnalyticsError, InsertRejectedError, SchemaDriftError, StoreError, WarehouseUnavailableError
+from analytics.errors import AnalyticsError, SchemaDriftError, StoreError, WarehouseUnavailableError
 from analytics.migrate.plan import MigrationFile, Recorded, Step, is_ahead, plan_migrations, read_files
 from analytics.statements import data_folder
 from analytics.warehouse.client import Warehouse
-from analytics.warehouse.failures import insert_failure
+from analytics.warehouse.failures import DRIVER_ERRORS, is_refusal
+from analytics.warehouse.server import prepare_server
 
 _TABLE_ALREADY_EXISTS = 57
 _RECORDS = """
@@ -79,8 +80,9 @@ class WarehouseSchema:
         self.failure: AnalyticsError | None = None
 
     def bring_up(self) -> None:
-        """Migrate now. Raises what `migrate_clickhouse` raises and keeps it as `failure`."""
+        """Prepare the server and migrate, now. Raises what `prepare_server` and `migrate_clickhouse` raise and keeps it as `failure`."""
         try:
+            prepare_server(self._warehouse)
             migrate_clickhouse(self._warehouse, self._lock, self._folder)
         except AnalyticsError as error:
             self.failure = error
@@ -89,11 +91,16 @@ class WarehouseSchema:
         self.ready.set()
 
     def try_bring_up(self) -> bool:
-        """`bring_up`, for an engine that may be away: False if it should be tried again later. Raises SchemaDriftError."""
+        """`bring_up`, for an engine that may be away: False if it should be tried again later. Raises SchemaDriftError, EngineStartError.
+
+        Each reason is logged once, not at every attempt.
+        """
+        before = self.failure
         try:
             self.bring_up()
         except StoreError as error:
-            _log.warning("the warehouse cannot be migrated yet", detail=error.detail)
+            if before is None or before.detail != error.detail:
+                _log.warning("events wait on disk: the warehouse cannot be used yet", detail=error.detail)
             return False
         return True
 
@@ -106,11 +113,11 @@ def _run(warehouse: Warehouse, step: Step) -> None:
         warehouse.execute(file.sql, settings={"insert_deduplication_token": file.name} if verb == "INSERT" else None)
     except DatabaseError as error:
         if not (step.resumed and verb == "CREATE" and error.code == _TABLE_ALREADY_EXISTS):
-            if insert_failure(error).code == InsertRejectedError.code:  # the engine's own no, after which nothing has changed
+            if is_refusal(error):
                 _record(warehouse, file, "failed")
                 raise SchemaDriftError(f"clickhouse/{file.name}.sql failed: {_words(error)}") from error
             raise WarehouseUnavailableError(f"The warehouse did not take {file.name}.sql: {_words(error)}") from error
-    except (ClickHouseError, OSError) as error:
+    except DRIVER_ERRORS as error:
         raise WarehouseUnavailableError(f"The warehouse went away during {file.name}.sql: {_words(error)}") from error
     _record(warehouse, file, "done")
     _log.info("migrated", store="clickhouse", migration=file.name, resumed=step.resumed)
@@ -149,7 +156,7 @@ def _recorded(warehouse: Warehouse) -> tuple[Recorded, ...]:
 def _execute(warehouse: Warehouse, sql: str, settings: dict[str, int] | None = None) -> None:
     try:
         warehouse.execute(sql, settings=settings)
-    except (ClickHouseError, OSError) as error:
+    except DRIVER_ERRORS as error:
         raise WarehouseUnavailableError(f"The warehouse cannot be migrated: {_words(error)}") from error
 
 

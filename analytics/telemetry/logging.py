@@ -33,7 +33,9 @@ _SECRET_TEXT: Sequence[tuple[re.Pattern[str], str]] = (
 )
 
 # Libraries that say at `info` what is no news to anybody.
-_QUIET = ("uvicorn.access", "httpx", "httpcore", "apscheduler", "psycopg.pool", "clickhouse_connect", "asyncio", "urllib3")
+_QUIET = ("uvicorn.access", "httpx", "httpcore", "apscheduler", "psycopg.pool", "asyncio")
+# And these say as `warning` what they also raise, at each attempt to reach a server that is away.
+_SILENT = ("clickhouse_connect", "urllib3")
 _OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
 
@@ -81,6 +83,8 @@ def configure_logging(log_format: Literal["console", "json"] = "console", level:
     quiet_level = logging.NOTSET if level == "debug" else logging.WARNING
     for name in _QUIET:
         logging.getLogger(name).setLevel(quiet_level)
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else logging.ERROR)
     logging.captureWarnings(True)
 
 

@@ -6,9 +6,10 @@ handles, never shared between threads. The one thing to know: chDB allows one da
 
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal, cast
@@ -19,17 +20,18 @@ import anyio.to_thread
 import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from analytics.errors import EngineStartError, QueryTimeoutError, WarehouseUnavailableError
 from analytics.warehouse.embedded_config import write_embedded_config
 from analytics.warehouse.embedded_reads import report_storage_reads
-from analytics.warehouse.failures import command_failure, insert_failure, question_failure
+from analytics.warehouse.failures import DRIVER_ERRORS, command_failure, connect_failure, insert_failure, question_failure
 from analytics.warehouse.limits import INSERT_SETTINGS, QUESTION_SETTINGS
+from analytics.warehouse.server_address import ServerAddress, parse_server_url
 
 Lane = Literal["writer", "question", "control", "reconcile"]
 LANE_SIZES: Mapping[Lane, int] = {"writer": 2, "question": 4, "control": 2, "reconcile": 1}
-OLDEST_SERVER = (26, 3)
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 120  # without a byte from a server: while it works on a question, it sends progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,20 @@ class Rows:
 class Warehouse:
     """An open ClickHouse. Safe to use from many threads."""
 
-    def __init__(self, connect: "_Connect", embedded: bool) -> None:
+    def __init__(self, connect: Callable[[], Client], server: ServerAddress | None) -> None:
+        """`connect` opens one more handle to the same engine; `server` is None for embedded chDB."""
         self._connect = connect
-        self.embedded = embedded
+        self.server = server
         self._idle: dict[Lane, SimpleQueue[Client]] = {lane: SimpleQueue() for lane in LANE_SIZES}
         self._slots = {lane: threading.BoundedSemaphore(size) for lane, size in LANE_SIZES.items()}
         self._limiters: dict[Lane, anyio.CapacityLimiter] = {}
         self._closed = False
         self._lock = threading.Lock()
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the engine is in this process, and the data open to nobody else."""
+        return self.server is None
 
     # ---- questions ------------------------------------------------------
 
@@ -82,7 +90,7 @@ class Warehouse:
             try:
                 # The comment lets a control handle find and kill the query where no query id can be given (chDB).
                 result = client.query(f"/*q:{query_id}*/ {sql}", parameters=dict(parameters or {}), settings=merged)
-            except (ClickHouseError, OSError) as error:
+            except DRIVER_ERRORS as error:
                 raise question_failure(error) from error
         summary = cast(Mapping[str, Any], result.summary)
         return Rows(
@@ -109,7 +117,7 @@ class Warehouse:
         with self._handle(lane) as client:
             try:
                 return client.query_arrow(f"/*q:{query_id}*/ {sql}", parameters=dict(parameters or {}), settings=merged)
-            except (ClickHouseError, OSError) as error:
+            except DRIVER_ERRORS as error:
                 raise question_failure(error) from error
 
     async def ask(
@@ -142,7 +150,7 @@ class Warehouse:
         with self._handle(lane) as client:
             try:
                 client.command(sql, parameters=dict(parameters or {}), settings=dict(settings or {}))
-            except (ClickHouseError, OSError) as error:
+            except DRIVER_ERRORS as error:
                 raise command_failure(error) from error
 
     def execute(self, sql: str, *, lane: Lane = "control", settings: Mapping[str, Any] | None = None) -> None:
@@ -171,7 +179,7 @@ class Warehouse:
         with self._handle(lane) as client:
             try:
                 client.raw_insert(table, list(columns), payload, settings=merged, fmt="ArrowStream")
-            except (ClickHouseError, OSError) as error:
+            except DRIVER_ERRORS as error:
                 raise insert_failure(error) from error
 
     # ---- life ------------------------------------------------------------
@@ -181,7 +189,7 @@ class Warehouse:
         try:
             with self._handle("control") as client:
                 return bool(client.ping())
-        except (ClickHouseError, OSError, WarehouseUnavailableError):
+        except (*DRIVER_ERRORS, WarehouseUnavailableError):
             return False
 
     def version(self) -> str:
@@ -219,8 +227,8 @@ class Warehouse:
             except Empty:
                 try:
                     client = self._connect()
-                except (ClickHouseError, OSError) as error:
-                    raise WarehouseUnavailableError(f"The warehouse cannot be reached: {str(error)[:300]}") from error
+                except DRIVER_ERRORS as error:
+                    raise connect_failure(error, self.server) from error
             yield client
             broken = False
         finally:
@@ -232,43 +240,46 @@ class Warehouse:
             self._slots[lane].release()
 
 
-class _Connect:
-    """Opens one more handle to the same engine."""
-
-    def __init__(self, arguments: Mapping[str, Any]) -> None:
-        self._arguments = dict(arguments)
-
-    def __call__(self) -> Client:
-        return clickhouse_connect.get_client(**self._arguments)
+def connect_server(address: ServerAddress, *, to_database: bool = True) -> Client:
+    """Open a handle to a server, which takes two questions. Raises DRIVER_ERRORS."""
+    parts: dict[str, Any] = {
+        "interface": address.interface,
+        "host": address.host,
+        "port": address.port,
+        "username": address.username,
+        "password": address.password,
+        "database": address.database if to_database else None,
+        "autogenerate_session_id": False,
+        "tz_mode": "aware",
+        "compress": False,  # our answers are small
+        "connect_timeout": CONNECT_SECONDS,
+        "send_receive_timeout": ANSWER_SECONDS,
+        **address.options,
+    }
+    return clickhouse_connect.get_client(**parts)
 
 
 def open_warehouse(url: str | None, embedded_path: Path) -> Warehouse:
     """The server at `url`, or chDB with its data in `embedded_path`.
 
-    A server that is away is not an error here: its handles are opened at first use. Raises EngineStartError if chDB does not open.
+    A server that is away is not an error here: its handles are opened at first use. Raises ValueError for a URL that cannot be read,
+    EngineStartError if chDB does not open.
     """
     if url is not None:
-        arguments = {"dsn": url, "autogenerate_session_id": False, "tz_mode": "aware", "connect_timeout": 5, "send_receive_timeout": 120}
-        return Warehouse(_Connect(arguments), embedded=False)
+        address = parse_server_url(url)
+        return Warehouse(partial(connect_server, address), address)
     report_storage_reads()
     embedded_path.mkdir(parents=True, exist_ok=True)
     config = write_embedded_config(embedded_path)
-    arguments = {
-        "interface": "chdb",
-        "path": str(embedded_path / "store"),
-        "chdb_options": {"config-file": str(config)},
-        "tz_mode": "aware",
-    }
-    warehouse = Warehouse(_Connect(arguments), embedded=True)
+
+    def connect() -> Client:
+        return clickhouse_connect.get_client(
+            interface="chdb", path=str(embedded_path / "store"), chdb_options={"config-file": str(config)}, tz_mode="aware"
+        )
+
+    warehouse = Warehouse(connect, None)
     try:
         warehouse.query("SELECT 1", lane="control")
     except WarehouseUnavailableError as error:
         raise EngineStartError(f"The embedded ClickHouse in {embedded_path} did not open: {error.detail}") from error
     return warehouse
-
-
-def check_server_version(warehouse: Warehouse) -> None:
-    """Raises EngineStartError if the server is older than what the settings we send need."""
-    version = warehouse.version()
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_SERVER:
-        raise EngineStartError(f"ClickHouse {version} is too old: {'.'.join(map(str, OLDEST_SERVER))} or later is needed.")

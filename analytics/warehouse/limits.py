@@ -9,6 +9,7 @@ QUESTION_SETTINGS: Mapping[str, Any] = {
     "max_result_rows": 1_000_000,
     "result_overflow_mode": "throw",
     "max_threads": 2,
+    "session_timezone": "UTC",
 }
 
 # One insert is one block: a retry that split differently would not be recognised by its token.
@@ -19,6 +20,8 @@ INSERT_SETTINGS: Mapping[str, Any] = {
     "min_insert_block_size_rows": 10_000_000,
     "min_insert_block_size_bytes": 10_000_000_000,
     "input_format_parallel_parsing": 0,
+    # Else `insert_deduplicate` counts for nothing, and an insert that must not be taken for another's repeat is dropped.
+    "deduplicate_insert": "backward_compatible_choice",
     "insert_deduplicate": 1,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "materialized_views_ignore_errors": 0,

@@ -20,6 +20,7 @@ SAMPLES = {
     "Int64": 1,
     "Float64": 1.0,
     "Date": "2026-11-01",
+    "Tuple(String, Date)": ("x", "2026-11-01"),
     "DateTime('UTC')": "2026-11-01 00:00:00",
     "DateTime64(3, 'UTC')": "2026-11-01 00:00:00.000",
 }
@@ -57,6 +58,10 @@ def test_a_question_names_its_project_or_a_hash_that_only_its_project_makes(name
 
 
 def test_every_statement_explains_on_the_migrated_schema(warehouse: Warehouse) -> None:
+    explain_every_statement(warehouse)
+
+
+def explain_every_statement(warehouse: Warehouse) -> None:
     for name in FILES:
         statement = statements.clickhouse(name)  # pyright: ignore
         if not statement.sql.lstrip("( \n").upper().startswith(("SELECT", "WITH")):
