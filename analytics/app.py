@@ -1,17 +1,18 @@
 """The web application: lifespan, the layers around every request, and the routers."""
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from analytics.api import health, keys, live, people, projects, rejected_events, sign_in, stored_events, tokens, trends
+from analytics.api import health, keys, live, people, projects, reconciliations, rejected_events, sign_in, stored_events, tokens, trends
 from analytics.api.events import EventsIngest, IngestParts
 from analytics.api.openapi import install_openapi
 from analytics.api.problems import install_problem_handlers
 from analytics.api.request_context import RequestContext
+from analytics.jobs.running import jobs_running
 from analytics.services import Services, open_services
 from analytics.settings import Settings
 
@@ -25,6 +26,7 @@ ROUTERS = (
     trends.router,
     stored_events.router,
     rejected_events.router,
+    reconciliations.router,
     live.router,
     health.router,
 )
@@ -56,7 +58,7 @@ def create_app(settings: Settings) -> Application:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[Mapping[str, Any]]:
-        async with open_services(settings) as services:
+        async with open_services(settings) as services, jobs_running(services) if "scheduler" in settings.roles else nullcontext():
             app.state.services = services
             yield {"services": services}
 

@@ -36,6 +36,7 @@ from analytics.query.rejected_events import RejectedEvents
 from analytics.query.stored_events import StoredEvents
 from analytics.reconcile.reconciliations import Reconciliations
 from analytics.reconcile.records import ReconciliationRecords
+from analytics.reconcile.requests import ReconciliationRequests
 from analytics.settings import Settings
 from analytics.telemetry.health import HealthMonitor
 from analytics.telemetry.metrics import Metrics
@@ -44,6 +45,7 @@ from analytics.writer.live_recount import LiveRecount
 from analytics.writer.live_sink import LiveSink
 
 MIGRATE_AGAIN_SECONDS = 2.0
+RECONCILE_WAIT_SECONDS = 10.0  # for the writer to come between two batches
 _WRITE_KEY = re.compile(r"wk_[A-Za-z0-9_-]{5,100}\Z")
 _log = structlog.get_logger("analytics.services")
 
@@ -105,7 +107,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         sink = LiveSink(LiveCounters(cache, clock, metrics, LiveRecount(warehouse)), feed)
         live = LiveView(LiveReader(cache, clock), feed, metrics)
 
-        records = ReconciliationRecords(warehouse, clock)
+        wanted = ReconciliationRequests(ReconciliationRecords(warehouse, clock))
         event_path = await stack.enter_async_context(
             open_event_path(
                 settings,
@@ -115,12 +117,13 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
                 prepare=partial(_until_migrated, schema),
                 stored=sink.stored,
                 idle=sink.idle,
-                quarantined=lambda: reconciliations.request_after_quarantine(),
+                quarantined=wanted.ask_after_quarantine,
             )
         )
         health = HealthMonitor(health_checks(warehouse, schema, metadata, cache, event_path), metrics)
         await stack.enter_async_context(health.running())
         stack.callback(live.stop)
+        hold = partial(event_path.writer.paused, RECONCILE_WAIT_SECONDS) if "writer" in settings.roles else None
 
         yield Services(
             clock=clock,
@@ -140,6 +143,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             questions=Questions(warehouse, clock, event_path.watermark),
             stored_events=StoredEvents(warehouse, clock),
             rejected_events=RejectedEvents(warehouse, clock),
+            reconciliations=Reconciliations(warehouse, clock, metrics, wanted, hold=hold, watermark=event_path.watermark),
         )
 
 

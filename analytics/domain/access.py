@@ -69,6 +69,7 @@ class Permission(StrEnum):
     LIST_PROJECTS = "list-projects"  # one's own
     CREATE_PROJECT = "create-project"
     CREATE_USER = "create-user"
+    RECONCILE = "reconcile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ RULES: Mapping[Permission, Rule] = {
 }
 # Over all projects: who is signed in at all, or owners alone.
 ANYBODY = frozenset({Permission.READ_SELF, Permission.LIST_PROJECTS})
-OWNERS = frozenset({Permission.CREATE_PROJECT, Permission.CREATE_USER})
+OWNERS = frozenset({Permission.CREATE_PROJECT, Permission.CREATE_USER, Permission.RECONCILE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Reconciliations of this service: asked for, looked at, run. One runs at a time; that no other process runs one is the job's care."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -9,8 +8,9 @@ import anyio.to_thread
 import structlog
 
 from analytics.clock import Clock
-from analytics.errors import AnalyticsError, ConflictError, NotFoundError
-from analytics.reconcile.records import Reconciliation, ReconciliationRecords
+from analytics.errors import AnalyticsError, NotFoundError
+from analytics.reconcile.records import Reconciliation
+from analytics.reconcile.requests import ReconciliationRequests
 from analytics.reconcile.run import Progress, RunOptions, reconcile
 from analytics.reconcile.session import Hold, InterruptedRunError, Session
 from analytics.telemetry.metrics import Metrics
@@ -29,30 +29,29 @@ class Reconciliations:
         warehouse: Warehouse,
         clock: Clock,
         metrics: Metrics,
-        records: ReconciliationRecords,
+        requests: ReconciliationRequests,
         *,
         hold: Hold | None,
         watermark: Callable[[], datetime],
         options: RunOptions | None = None,
     ) -> None:
-        self.records = records
+        self.requests = requests
+        self.records = requests.records
         self._warehouse = warehouse
         self._clock = clock
         self._metrics = metrics
         self._hold = hold
         self._watermark = watermark
         self._options = options or RunOptions(SETTLE_SECONDS if hold is None else 0.0)
-        self._asking = threading.Lock()
         self._session: Session | None = None
         self._running: Reconciliation | None = None
-        self._stopping = False
-        self.on_request: Callable[[], None] = lambda: None
+        self.stopping = False
 
     # ---- for routes -----------------------------------------------------------
 
     async def request(self, full: bool) -> Reconciliation:
         """Ask for one. Raises ConflictError while one is wanted or under way, or WarehouseUnavailableError."""
-        return await anyio.to_thread.run_sync(self._request, full)
+        return await anyio.to_thread.run_sync(self.requests.ask, full)
 
     async def newest(self, limit: int, after: tuple[datetime, str] | None = None) -> list[Reconciliation]:
         """At most `limit` after the key (requested_at, id), newest first. Raises WarehouseUnavailableError."""
@@ -66,17 +65,6 @@ class Reconciliations:
         if found is None:
             raise NotFoundError
         return found
-
-    # ---- for the writer ----------------------------------------------------------
-
-    def request_after_quarantine(self) -> None:
-        """A batch went in without some of its rows, of which a rollup may have seen something. Never raises: the daily run sees it too."""
-        try:
-            if not any(record.status == "requested" for record in self.records.open()):
-                self.records.request(full=False, reason="quarantine")
-            self.on_request()
-        except AnalyticsError as error:
-            _log.warning("no reconciliation could be asked for", detail=error.detail)
 
     # ---- for the job ----------------------------------------------------------------
 
@@ -111,7 +99,7 @@ class Reconciliations:
 
     def stop(self) -> None:
         """Interrupt what runs and start nothing more."""
-        self._stopping = True
+        self.stopping = True
         self.interrupt()
 
     def interrupt(self) -> None:
@@ -136,7 +124,7 @@ class Reconciliations:
 
         session = self._session = Session(self._warehouse, self._hold)
         try:
-            if self._stopping:
+            if self.stopping:
                 session.stop()
             last = self.records.last_finished(with_parts=True)
             parts = reconcile(session, self._clock.now(), record.full, last, self._options, tell)
@@ -153,14 +141,6 @@ class Reconciliations:
             self._session = None
             session.close()
         return replace(ended, finished_at=self._clock.now())
-
-    def _request(self, full: bool) -> Reconciliation:
-        with self._asking:
-            if self._running is not None or self.records.open():
-                raise ConflictError("A reconciliation is wanted or under way already.")
-            wanted = self.records.request(full, "asked")
-        self.on_request()
-        return wanted
 
     def _as_it_is(self, record: Reconciliation) -> Reconciliation:
         running = self._running

@@ -25,7 +25,7 @@ class Hold:
 
 
 class Gate:
-    """The writer's thread calls `begin` and `end` around each batch; any other thread may hold the gate. Closed at first: starting is busy."""
+    """The writer's thread calls `begin` and `end` around each batch; any other may hold the gate. Closed at first: starting is busy."""
 
     def __init__(self, longest_seconds: float = 5.0) -> None:
         self._longest_seconds = longest_seconds

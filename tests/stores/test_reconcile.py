@@ -12,6 +12,7 @@ from analytics.domain.project import Project
 from analytics.migrate.clickhouse import migrate_clickhouse
 from analytics.reconcile.reconciliations import Reconciliations
 from analytics.reconcile.records import Reconciliation, ReconciliationRecords
+from analytics.reconcile.requests import ReconciliationRequests
 from analytics.reconcile.run import RunOptions
 from analytics.reconcile.session import Hold
 from analytics.telemetry.metrics import Metrics
@@ -52,7 +53,7 @@ class Runs:
             warehouse,
             self.clock,
             self.metrics,
-            self.records,
+            ReconciliationRequests(self.records),
             hold=hold,
             watermark=self.clock.now,
             options=options or RunOptions(settle_seconds=0),

@@ -45,7 +45,7 @@ TABLE = {
     Permission.MANAGE_MEMBERS: (Role.ADMIN, ("manage",)),
 }
 EVERYWHERE = [Permission.READ_SELF, Permission.LIST_PROJECTS]
-OWNERS_ONLY = [Permission.CREATE_PROJECT, Permission.CREATE_USER]
+OWNERS_ONLY = [Permission.CREATE_PROJECT, Permission.CREATE_USER, Permission.RECONCILE]
 
 
 def test_the_table_is_whole() -> None:

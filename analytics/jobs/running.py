@@ -1,0 +1,31 @@
+"""The jobs of this process. APScheduler only ticks, each minute: what is due is computed in schedule.py and claimed in PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC
+
+import anyio.to_thread
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from analytics.jobs.reconcile import ReconcileJob
+from analytics.services import Services
+
+TICK_SECONDS = 60
+
+
+@asynccontextmanager
+async def jobs_running(services: Services) -> AsyncGenerator[None]:
+    """Run them as long as the block does; at its end what runs is interrupted and waited for."""
+    job = ReconcileJob(services.reconciliations, services.metadata.database, services.warehouse_schema, services.clock)
+    scheduler = AsyncIOScheduler(timezone=UTC)
+    scheduler.add_job(job.look, "interval", seconds=TICK_SECONDS, misfire_grace_time=None, coalesce=True)
+    task = asyncio.create_task(job.run(), name="reconcile")
+    scheduler.start()
+    try:
+        yield
+    finally:
+        scheduler.shutdown(wait=False)
+        # Not cancelled: a run goes on in a thread of its own until it has come to an end.
+        await anyio.to_thread.run_sync(job.stop)
+        await task

@@ -1,0 +1,52 @@
+"""Claims: of all processes on one PostgreSQL, one at a time does a job. A claim goes with its connection, so also with its process."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from enum import IntEnum
+
+from analytics.errors import MetadataUnavailableError
+from analytics.metadata.pool import Connection, Database
+from analytics.statements import postgres
+
+# The space is that of the migrations' locks, which have the numbers 1 and 2 (migrate/postgres.py).
+_SPACE = 0x616E6C79
+
+
+class Job(IntEnum):
+    """What can be claimed."""
+
+    RECONCILE = 3
+
+
+class Claim:
+    """A claim that is held."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def holds(self) -> bool:
+        """Whether it is held still: if the connection broke, another process may have it."""
+        try:
+            await self._connection.one(postgres("claims")["ask"])
+        except Exception:  # whatever it is, the claim cannot be relied on
+            return False
+        return True
+
+
+@asynccontextmanager
+async def claimed(database: Database, job: Job) -> AsyncGenerator[Claim | None]:
+    """The claim on `job` as long as the block runs; None if another process has it. Raises MetadataUnavailableError.
+
+    A connection that breaks within the block raises MetadataUnavailableError at its end.
+    """
+    async with database.read() as connection:
+        row = await connection.one(postgres("claims")["take"], space=_SPACE, what=int(job))
+        if row is None:
+            raise MetadataUnavailableError("PostgreSQL does not answer.")
+        if not row["taken"]:
+            yield None
+            return
+        try:
+            yield Claim(connection)
+        finally:
+            await connection.one(postgres("claims")["leave"], space=_SPACE, what=int(job))
