@@ -145,6 +145,7 @@ class Generator:
         else:
             await self._saturate(state, prepared)
         await state.settle()
+        state.over.set()
         await watch
         freshness = await probing.finish(state.count_start, state.count_end) if probing is not None else None
         pool.close()
@@ -270,15 +271,19 @@ class Generator:
         await asyncio.sleep(max(0.0, state.count_start - time.perf_counter()))
         state.cpu_start = time.process_time()
         tell({"window": "open", "phase": state.phase.name})
-        await asyncio.sleep(max(0.0, state.count_end - time.perf_counter()))
+        if state.phase.prepared:
+            await state.over.wait()
+            state.count_end = state.finished
+        else:
+            await asyncio.sleep(max(0.0, state.count_end - time.perf_counter()))
         state.cpu_end = time.process_time()
         tell({"window": "close", "phase": state.phase.name})
 
     def _report(self, state: "_Running", freshness: dict[str, Any] | None) -> dict[str, Any]:
         tally, seconds = state.tally, state.count_end - state.count_start
         whole = state.finished - state.start
-        # Prepared bodies run out before the clock does: their rate is over the whole phase.
-        rate = tally.events_answered / whole if state.phase.prepared else tally.events_counted / seconds
+        # Prepared bodies run out before the clock does: they count as a whole.
+        rate = (tally.events_answered if state.phase.prepared else tally.events_counted) / seconds
         return {
             "phase": state.phase.name,
             "window_seconds": round(seconds, 3),
@@ -311,6 +316,7 @@ class _Running:
         self.lanes = 0
         self.spare: list[Request] = []
         self.lanes_ended = asyncio.Event()
+        self.over = asyncio.Event()
         self._drained = asyncio.Event()
         self._draining = False
         self.cpu_start = self.cpu_end = 0.0

@@ -66,7 +66,7 @@ class Run:
                     encoding=encoding,
                     prepared=200 if self._options.quick else 600,
                     seconds=120,
-                    connections=16,
+                    connections=32,
                     probes_per_second=0,
                 )
 
@@ -109,6 +109,12 @@ def describe(result: dict[str, Any]) -> str:
             f"  {cost.get('service_us_per_event', '-')} us an event, of which our Python {cost.get('python_us_per_event', '-')}; "
             f"engine {cost.get('engine_cpu_seconds_per_million_rows', '-')} CPU s per million rows"
         )
+        shown = [
+            f"{name} {cost['stages'][name]['per_second']}/s of {cost['stages'][name]['mean']}"
+            for name in ("insert_ms", "insert_rows", "duplicate_check_ms", "live_record_ms", "spool_sync_ms", "ingest_request_ms")
+            if name in cost["stages"]
+        ]
+        lines.append(f"  stages: {', '.join(shown)}")
         lines.append(f"  memory {cost['rss_mb_total']:,} MB ({cost['rss_mb']}), disk {cost['disk_mb']:,} MB")
     if result["turned_away"] or result["problem"]:
         lines.append(f"  turned away: {result['turned_away']} {result['problem']}")
@@ -149,7 +155,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ingest", description=__doc__.split("\n\n")[0])
     parser.add_argument("--seconds", type=float, default=120.0, help="of paced load, whose second half counts; saturation takes half of it")
     parser.add_argument("--rate", type=float, default=50_000.0, help="events a second, repeats included")
-    parser.add_argument("--connections", type=int, default=16, help="of saturation")
+    parser.add_argument("--connections", type=int, default=32, help="of saturation")
     parser.add_argument("--quick", action="store_true", help="20 s instead of 120 s, small calibration")
     parser.add_argument("--only", default="paced,saturated", help=f"of {','.join(SCENARIOS)}, or all")
     options = parser.parse_args()

@@ -50,17 +50,19 @@ class Load:
     def finish(self) -> dict[str, Any]:
         """Wait for the phase that was begun; its result, with `cost` of the service in the counted window."""
         before: Usage | None = None
-        stored_before = 0
+        stored_before, metrics_before = 0, dict[str, float]()
         cost: dict[str, Any] = {}
         while True:
             message = self._next()
             if message.get("window") == "open":
                 stored_before = self._service.stored()
+                metrics_before = self._service.metrics()
                 before = self._service.usage()
             elif message.get("window") == "close" and before is not None:
                 stored = self._service.stored()
                 after = self._service.usage()
                 cost = compare(before, after)
+                cost["stages"] = stages(metrics_before, self._service.metrics(), after.at - before.at)
                 cost["stored_per_second"] = round((stored - stored_before) / (after.at - before.at), 1)
             else:
                 self.unique = message["unique_so_far"]
@@ -95,6 +97,22 @@ def compare(before: Usage, after: Usage) -> dict[str, Any]:
         "rss_mb_total": round(sum(after.rss_bytes.values()) / 1e6),
         "disk_mb": round(after.disk_bytes / 1e6),
     }
+
+
+def stages(before: Mapping[str, float], after: Mapping[str, float], seconds: float) -> dict[str, dict[str, float]]:
+    """What the service's own histograms say of the time between: how often a second each thing happened, and its mean (ms, or rows)."""
+    found: dict[str, dict[str, float]] = {}
+    for name, total in after.items():
+        if not name.startswith("analytics_") or "_sum" not in name:
+            continue
+        counter = name.replace("_sum", "_count", 1)
+        times = after.get(counter, 0.0) - before.get(counter, 0.0)
+        if times > 0:
+            mean = (total - before.get(name, 0.0)) / times
+            unit = 1000 if "_seconds_sum" in name else 1
+            short = name.removeprefix("analytics_").replace("_seconds_sum", "_ms").replace("_sum", "")
+            found[short] = {"per_second": round(times / seconds, 2), "mean": round(mean * unit, 2)}
+    return found
 
 
 def _per_event(message: Mapping[str, Any], cost: dict[str, Any]) -> dict[str, Any]:
