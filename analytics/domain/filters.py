@@ -28,7 +28,8 @@ from analytics.errors import FieldError, InvalidQueryError
 MAX_DEPTH = 20
 MAX_CONDITIONS = 200
 MAX_VALUES = 1_000
-MAX_TEXT = 10_000
+MAX_TEXT = 2_000
+MAX_TOTAL_TEXT = 50_000  # characters of all operands and names: a server takes parameters in an address of bounded length
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _INT64_MIN, _UINT64_MAX = -(2**63), 2**64 - 1
@@ -122,6 +123,7 @@ class _Reader:
     def __init__(self) -> None:
         self.errors: list[FieldError] = []
         self._conditions = 0
+        self._text = 0
 
     def read(self, node: object, pointer: str, depth: int) -> Filter | None:
         if not isinstance(node, dict):
@@ -155,6 +157,8 @@ class _Reader:
         name = members.get("property")
         if not isinstance(name, str) or not name:
             self._wrong(f"{pointer}/property", "must be the name of a property, such as properties.course_id")
+        else:
+            self._count_text(name, pointer)
         operator = members.get("operator")
         if not isinstance(operator, str) or operator not in _NAMES:
             self._wrong(f"{pointer}/operator", f"must be one of {', '.join(Operator)}")
@@ -192,7 +196,7 @@ class _Reader:
         if value is None:
             self._wrong(pointer, "must not be null; is_set and is_not_set ask for presence")
         elif isinstance(value, str):
-            return self._text(operator, value, pointer)
+            return self._read_text(operator, value, pointer)
         elif operator in _TEXT_ONLY or not isinstance(value, bool | int | float):
             self._wrong(pointer, f"must be {'a string' if operator in _TEXT_ONLY else 'a string, a number or a boolean'}")
         elif isinstance(value, bool):
@@ -208,9 +212,10 @@ class _Reader:
             self._wrong(pointer, "must be a finite number")
         return None
 
-    def _text(self, operator: Operator, value: str, pointer: str) -> str | None:
+    def _read_text(self, operator: Operator, value: str, pointer: str) -> str | None:
         if len(value) > MAX_TEXT:
             return self._wrong(pointer, f"a text has at most {MAX_TEXT} characters")
+        self._count_text(value, pointer)
         if not is_encodable(value):
             return self._wrong(pointer, "holds half of a surrogate pair, which is no character")
         if operator is Operator.REGEX:
@@ -219,6 +224,11 @@ class _Reader:
             except ValueError as error:
                 return self._wrong(pointer, f"is no RE2 regular expression: {error}")
         return value
+
+    def _count_text(self, text: str, pointer: str) -> None:
+        before, self._text = self._text, self._text + len(text)
+        if before <= MAX_TOTAL_TEXT < self._text:
+            self._wrong(pointer, f"the texts of a filter have at most {MAX_TOTAL_TEXT:,} characters together")
 
     def _wrong(self, pointer: str, detail: str) -> None:
         self.errors.append(FieldError(pointer, detail))

@@ -11,12 +11,14 @@ from uuid import uuid4
 
 from analytics.clock import Clock
 from analytics.domain.project import Project
+from analytics.errors import LimitExceededError
 from analytics.query.compiler import Compiled, compile_series, compile_top
 from analytics.query.planner import SeriesPlan, plan_trend
 from analytics.query.result import Meta, TrendAnswer, TrendLine, source_of, trend_lines
 from analytics.query.spec import TrendSpec
 from analytics.warehouse.client import Rows, Warehouse
 
+MAX_GROUP_TEXT = 100_000  # characters of the values of all groups: they are asked for a second time, as parameters
 Watermark = Callable[[], datetime]
 
 
@@ -48,6 +50,8 @@ class Questions:
             groups = [str(row[0]) for row in (await asking.run(compile_top(spec, plan, project.id, today))).rows]
             if not groups:
                 return []
+            if sum(map(len, groups)) > MAX_GROUP_TEXT:
+                raise LimitExceededError(f"The values of {spec.breakdown.property} are too long for a breakdown.", limit="breakdown-text")
         compiled = compile_series(spec, plan, project.id, today, groups)
         rows = await asking.run(compiled)
         return trend_lines(spec, plan.series, compiled.bucket_keys, groups, cast(Sequence[Any], rows.rows))

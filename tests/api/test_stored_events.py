@@ -196,3 +196,14 @@ async def test_an_event_is_queued_until_it_is_stored(api: Api) -> None:
     await until_stored(api)
     seen.append((await api.owner.get(path)).json()["status"])
     assert seen in (["queued", "stored"], ["stored", "stored"])
+
+
+async def test_an_event_that_the_warehouse_would_not_take_is_quarantined(api: Api) -> None:
+    project = await api.make_project()
+    api.services.warehouse.command(
+        "INSERT INTO rejected_events (project_id, received_at, id, status, code, event_id, version)"
+        f" VALUES ('{project['id']}', now64(3), 'r-1', 'quarantined', 'insert-rejected', 'poison', 1)"
+    )
+    path = f"/v1/projects/{project['slug']}"
+    assert (await api.owner.get(f"{path}/events/poison/status")).json() == {"status": "quarantined"}
+    assert (await api.owner.get(f"{path}/rejected-events", params={"status": "quarantined"})).json()["items"][0]["id"] == "r-1"

@@ -106,6 +106,26 @@ async def test_a_breakdown_has_groups_by_total_and_the_rest_as_other(api: Api) -
     assert [line["breakdown"] for line in answer["series"]][2] == {"value": None, "other": False}
 
 
+async def test_a_breakdown_by_endless_texts_says_so(api: Api) -> None:
+    project = await api.make_project()
+    await send_events(api, project, [event("e", "2026-10-25T10:00:00Z", "u", text=f"{number}" + "x" * 30_000) for number in range(4)])
+    answer = await api.owner.post(
+        f"/v1/projects/{project['slug']}/trends", {**DAY, "series": [{}], "breakdown": {"property": "properties.text"}}
+    )
+    assert (answer.status_code, answer.json()["code"], answer.json()["limit"]) == (422, "limit-exceeded", "breakdown-text")
+
+
+async def test_the_largest_filter_is_answered(api: Api) -> None:
+    project = await school(api)
+    values = [f"{number:048d}" for number in range(1000)]
+    answer = await ask(
+        api, project, series=[{}], filters={"property": "properties.course_id", "operator": "in", "value": [*values[1:], "c-1"]}
+    )
+    assert answer["series"][0]["total"] == 1
+    leaf = {"property": "properties.a", "operator": "regex", "value": "x+"}
+    assert (await ask(api, project, series=[{}], filters={"not": {"or": [leaf] * 200}}))["series"][0]["total"] == 4
+
+
 async def test_a_day_of_25_hours_has_25_buckets_in_its_zone(api: Api) -> None:
     project = await school(api, timezone="Europe/Berlin")
     answer = await ask(api, project, interval="hour", series=[{"event": "lesson_completed"}])

@@ -4,7 +4,18 @@ from typing import Any
 
 import pytest
 
-from analytics.domain.filters import MAX_CONDITIONS, MAX_DEPTH, MAX_VALUES, matches, number_of, parse_filter, read_json, text_of
+from analytics.domain.filters import (
+    MAX_CONDITIONS,
+    MAX_DEPTH,
+    MAX_TEXT,
+    MAX_TOTAL_TEXT,
+    MAX_VALUES,
+    matches,
+    number_of,
+    parse_filter,
+    read_json,
+    text_of,
+)
 from analytics.errors import InvalidQueryError
 
 CASES: list[tuple[Any, str, Any, bool]] = [
@@ -123,6 +134,10 @@ def test_filters_have_bounds() -> None:
     ):
         with pytest.raises(InvalidQueryError):
             parse_filter(document)
+    parse_filter({"property": "event", "operator": "in", "value": ["a" * MAX_TEXT] * (MAX_TOTAL_TEXT // MAX_TEXT - 1)})
+    for texts in (["a" * (MAX_TEXT + 1)], ["a" * MAX_TEXT] * (MAX_TOTAL_TEXT // MAX_TEXT)):
+        with pytest.raises(InvalidQueryError):
+            parse_filter({"property": "event", "operator": "in", "value": texts})
 
 
 @pytest.mark.parametrize(
