@@ -5,6 +5,7 @@ typed parameter only. Every condition compiles to an expression that is 0 or 1, 
 `domain/filters.py`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -135,17 +136,23 @@ def engine_time(instant: datetime) -> str:
 def _bucket(spec: TrendSpec, table: Table, parameters: Parameters) -> tuple[str, Sequence[int]]:
     """The number of a row's bucket: its index if all are equally wide, else the start of the bucket it falls into."""
     if table is Table.USER_DAYS:
-        column, starts = "toInt32(local_date)", [(day - date(1970, 1, 1)).days for day in spec.buckets.dates]
+        column, starts = "toInt32(local_date)", [_day_number(day) for day in spec.buckets.dates]
+        end = _day_number(date.fromisoformat(local_days(spec)[1])) + 1
     else:
         column = "toUnixTimestamp(timestamp)" if table is Table.EVENTS else "toUnixTimestamp(event_counts.bucket)"
-        starts = spec.buckets.seconds
-    steps = {after - before for before, after in pairwise(starts)}
-    if not steps:
+        starts, end = spec.buckets.seconds, math.ceil(spec.span.end.timestamp())
+    if len(starts) == 1:
         return "materialize(toUInt32(0))", [0]
-    if len(steps) > 1:
+    steps = {after - before for before, after in pairwise(starts)}
+    # What is left of the range for the last bucket counts too: it may be a day of 25 hours, or March after February.
+    if len(steps) > 1 or end - starts[-1] > max(steps):
         return f"roundDown(toUInt32({column}), {parameters.add(list(starts), 'Array(UInt32)')})", starts
     first, step = parameters.add(starts[0], "Int64"), parameters.add(steps.pop(), "Int64")
     return f"intDiv({column} - {first}, {step})", range(len(starts))
+
+
+def _day_number(day: date) -> int:
+    return (day - date(1970, 1, 1)).days
 
 
 def _filters(spec: TrendSpec, plan: SeriesPlan, parameters: Parameters) -> str:

@@ -133,6 +133,21 @@ def test_buckets_of_unequal_width_are_found_by_their_starts() -> None:
     assert [after - before for before, after in pairwise(keys)] == [86400, 90000]
 
 
+@pytest.mark.parametrize(
+    ("source", "metric", "more"),
+    [
+        ("raw", Metric.TOTAL, {"timezone": "Europe/Berlin", "date_from": "2026-10-24", "date_to": "2026-10-25"}),  # the last has 25 hours
+        ("raw", Metric.TOTAL, {"interval": Interval.MONTH, "date_from": "2026-02-01", "date_to": "2026-03-31"}),
+        ("rollup", Metric.TOTAL, {"interval": Interval.MONTH, "date_from": "2026-02-01", "date_to": "2026-03-31"}),
+        ("rollup", Metric.UNIQUE_USERS, {"interval": Interval.MONTH, "date_from": "2026-02-01", "date_to": "2026-03-31"}),
+    ],
+)
+def test_a_last_bucket_that_is_longer_than_the_others_is_unequal_too(source: str, metric: Metric, more: dict[str, Any]) -> None:
+    sql, _, keys = compiled(source=source, line=Series(None, metric, "A"), **more)
+    assert "roundDown" in sql
+    assert len(keys) == 2
+
+
 def test_one_bucket_needs_no_arithmetic() -> None:
     sql, _, keys = compiled(interval=Interval.MONTH)
     assert "toUInt32(materialize(toUInt32(0))) AS bucket" in sql
