@@ -6,7 +6,6 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 from xxhash import xxh3_128_digest
 
 from analytics.domain.columns import Array
@@ -33,7 +32,7 @@ def event_payload(batch: EventBatch) -> tuple[bytes, int]:
     ids = cast(list[str], batch.event_id)
     digests = np.frombuffer(b"".join([xxh3_128_digest(event_id.encode(), seed) for event_id in ids]), ">u8").reshape(-1, 2)
     halves = digests.astype(np.uint64)
-    times = pa.array(_storable_times(batch), pa.int64())
+    times = pa.array(batch.timestamp_ms, pa.int64())
     campaign = batch.campaign
     columns = {
         "event_id": texts(ids),
@@ -66,15 +65,6 @@ def event_payload(batch: EventBatch) -> tuple[bytes, int]:
     if kept is not None:
         record = record.take(pa.array(kept, pa.int64()))
     return to_payload(record), record.num_rows
-
-
-def _storable_times(batch: EventBatch) -> NDArray[np.int64]:
-    """The times, with those of refused events set to the receipt: they may be beyond any calendar."""
-    if not batch.refused:
-        return batch.timestamp_ms
-    times = batch.timestamp_ms.copy()
-    times[list(batch.refused)] = batch.received_ms
-    return times
 
 
 def _local_dates(times: Array, timezone: str) -> Array:

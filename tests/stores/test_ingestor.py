@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -165,11 +165,20 @@ async def test_requests_of_one_group_have_each_their_own_verdict(open_door: Any)
         door.expect_nothing_held()
 
 
-async def test_one_request_that_breaks_the_common_work_does_not_hurt_the_others(open_door: Any) -> None:
-    def poison(batch: EventBatch) -> None:
-        if "poison" in batch.event:
-            raise RuntimeError("nobody foresaw this")
+def break_a_step(batch: EventBatch) -> None:
+    if "poison" in batch.event:
+        raise RuntimeError("nobody foresaw this")
 
+
+def break_the_record(batch: EventBatch) -> None:
+    if "poison" in batch.event:
+        batch.locale = cast(Any, [5] * len(batch))
+
+
+@pytest.mark.parametrize("poison", [break_a_step, break_the_record])
+async def test_one_request_that_breaks_the_common_work_does_not_hurt_the_others(
+    open_door: Any, poison: Callable[[EventBatch], None]
+) -> None:
     async with open_door(steps=poison) as door:
         held = await door.hold()
         good = [asyncio.create_task(door.send([event(f"g{n}"), {"event": "e", "event_id": f"bad{n}"}])) for n in range(5)]
@@ -190,11 +199,7 @@ async def test_one_request_that_breaks_the_common_work_does_not_hurt_the_others(
 
 
 async def test_a_request_over_the_rate_is_refused_whole_also_beside_one_that_breaks(open_door: Any) -> None:
-    def poison(batch: EventBatch) -> None:
-        if "poison" in batch.event:
-            raise RuntimeError("nobody foresaw this")
-
-    async with open_door(rate=10, steps=poison) as door:
+    async with open_door(rate=10, steps=break_a_step) as door:
         held = await door.hold()
         first = asyncio.create_task(door.send([event(f"a{n}") for n in range(100)]))
         bad = asyncio.create_task(door.send([event("y", event="poison")], P2))
@@ -254,6 +259,19 @@ async def test_nothing_is_held_after_any_mix_of_errors(open_door: Any) -> None:
                 assert isinstance(await task, kind)
             door.expect_nothing_held()
         assert sorted(door.on_disk()) == sorted(expected)
+
+
+async def test_room_is_given_back_once(open_door: Any) -> None:
+    async with open_door(spool_bytes=10_000_000) as door:
+        door.spool.reserve("p1", 1_000_000)  # of a request that is still under way
+        for body, more, _ in ERRORS:
+            await outcome_of(door.send(body, **more))
+        for body in ([event("a")], [event("b"), 5], [5], []):
+            assert isinstance(await outcome_of(door.send(body)), Verdict)
+        left = 5_000_000 - 1_000_000 - door.spool.stats().pending_bytes
+        with pytest.raises(SpoolFullError):
+            door.spool.reserve("p1", left + 1)
+        door.spool.reserve("p1", left)
 
 
 async def test_a_full_spool_refuses_and_keeps_nothing_of_the_request(open_door: Any) -> None:

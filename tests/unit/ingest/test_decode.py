@@ -3,6 +3,7 @@
 import json
 import math
 import time
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -441,9 +442,15 @@ def test_one_event_too_many_refuses_the_request(form: str) -> None:
 
 @pytest.mark.parametrize("element", ["0", "{}", "[]", '""', EVENT])
 def test_millions_of_elements_are_counted_and_not_kept(element: str) -> None:
+    body = ("[" + ",".join([element] * (8_000_000 // (len(element) + 1))) + "]").encode()
     started = time.process_time()
-    with pytest.raises(PayloadTooLargeError):
-        decode("[" + ",".join([element] * (8_000_000 // len(element))) + "]")
+    tracemalloc.start()
+    try:
+        with pytest.raises(PayloadTooLargeError):
+            decode(body)
+        assert tracemalloc.get_traced_memory()[1] < 5 * len(body)
+    finally:
+        tracemalloc.stop()
     assert time.process_time() - started < 5
 
 
