@@ -15,12 +15,12 @@ from analytics.ingest.pipeline import door_steps
 from analytics.ingest.record import event_payload
 from analytics.spool.schema import EVENT_SCHEMA, from_payload
 from analytics.warehouse.client import Warehouse
+from analytics.warehouse.scratch import drop_left_over_scratch, scratch_table
 from analytics.writer.prepare import enriched, to_stream
 
 _EVENT = b"""[{"event": "warm_up", "user_id": "u", "timestamp": "2026-01-01T00:00:00.000Z", "properties": {"a": 1},
 "context": {"user_agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
 "page": {"url": "https://example.com/a?utm_source=b", "referrer": "https://example.org/"}}}]"""
-_SCRATCH = "events_warm_up"
 _NO_DEDUPLICATION = {"insert_deduplicate": 0}
 
 
@@ -38,11 +38,8 @@ def warm_up_events() -> pa.RecordBatch:
 
 
 def warm_up_warehouse(warehouse: Warehouse) -> None:
-    """The engine's side: one insert into a copy of table `events` without views. Raises StoreError if the warehouse is away."""
+    """The engine's side: one insert into a copy of table `events`. Raises StoreError if the warehouse is away."""
+    drop_left_over_scratch(warehouse)
     events = warm_up_events()
-    warehouse.command(f"DROP TABLE IF EXISTS {_SCRATCH} SYNC")
-    warehouse.command(f"CREATE TABLE {_SCRATCH} AS events")
-    try:
-        warehouse.insert_arrow(_SCRATCH, events.schema.names, to_stream(events), settings=_NO_DEDUPLICATION)
-    finally:
-        warehouse.command(f"DROP TABLE IF EXISTS {_SCRATCH} SYNC")
+    with scratch_table(warehouse) as scratch:
+        warehouse.insert_arrow(scratch, events.schema.names, to_stream(events), settings=_NO_DEDUPLICATION)

@@ -16,16 +16,16 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
+from analytics.errors import WarehouseUnavailableError
 from analytics.statements import Statement, clickhouse
 from analytics.warehouse.client import Warehouse
-from analytics.writer.prepare import to_stream
+from analytics.warehouse.scratch import scratch_table
+from analytics.writer.prepare import by_months, to_stream
 
-_LANDING = "events_landing"
 # Each of these inserts may fall apart: what is missing then is found at the next call.
 _INSERT = {"insert_deduplicate": 0, "max_partitions_per_insert_block": 0}
 _QUESTION = {"max_execution_time": 600}
-# On a server other nodes may be between their part in `events` and their part in a rollup: theirs must not be taken for missing.
-_OTHERS_SECONDS = 5.0
+_LONGEST_INSERT_SECONDS = 60.0
 
 _Span = Mapping[str, Any]  # project_ids, first, last: the events around the batch
 
@@ -70,42 +70,62 @@ def _derived_tables() -> tuple[_Derived, ...]:
     )
 
 
+def finish(warehouse: Warehouse, events: pa.RecordBatch, token: str) -> dict[str, int]:
+    """Store `events`, of which attempts under `token` may have left nothing, everything or any part; answers and raises as `complete`.
+
+    An attempt of before may still be on its way to a server. It would not know of rows put in past its token, so where nothing has landed
+    they go in under it; where something has, the attempt is there, and its note of the token may not be: nothing is repeated.
+    """
+    if not warehouse.embedded:
+        for number, part in enumerate(by_months(events)):
+            if _missing(warehouse, part).num_rows == part.num_rows:
+                warehouse.insert_arrow("events", part.schema.names, to_stream(part), token=f"{token}/{number}")
+    return complete(warehouse, events)
+
+
 def complete(warehouse: Warehouse, events: pa.RecordBatch) -> dict[str, int]:
     """Put in what is missing of `events` (columns as for an insert, ids distinct): rows put in, by table, zeros left out.
 
     May be broken off anywhere and called again. Nobody else may be inserting these events. Raises InsertRejectedError, QueryTimeoutError
     or WarehouseUnavailableError.
     """
-    received = cast(list[datetime], events.column("received_at").to_pylist())
-    projects = cast(list[str], events.column("project_id").to_pylist())
-    span: _Span = {"project_ids": sorted(set(projects)), "first": min(received), "last": max(received)}
-    filled = {"events": _fill_events(warehouse, events, span)}
+    _wait_for_running_inserts(warehouse)
+    filled = {"events": _fill_events(warehouse, events)}
+    span = _span_of(events)
     hashes = set(np.asarray(events.column("id_hash")).tolist())
     for derived in _derived_tables():
         filled[derived.table] = _fill_derived(warehouse, derived, span, hashes)
     return {table: rows for table, rows in filled.items() if rows}
 
 
-def _fill_events(warehouse: Warehouse, events: pa.RecordBatch, span: _Span) -> int:
+def _span_of(events: pa.RecordBatch) -> _Span:
+    received = cast(list[datetime], events.column("received_at").to_pylist())
+    projects = cast(list[str], events.column("project_id").to_pylist())
+    return {"project_ids": sorted(set(projects)), "first": min(received), "last": max(received)}
+
+
+def _missing(warehouse: Warehouse, events: pa.RecordBatch) -> pa.RecordBatch:
+    """Those of `events` that table `events` does not have."""
     names = ("id_hash", "id_check")
-    landed = set(_keys(_ask(warehouse, clickhouse("writer/landed_events"), span), names))
-    missing = events.filter(pa.array([key not in landed for key in _keys(pa.Table.from_batches([events]), names)], pa.bool_()))
+    landed = set(_keys(_ask(warehouse, clickhouse("writer/landed_events"), _span_of(events)), names))
+    return events.filter(pa.array([key not in landed for key in _keys(pa.Table.from_batches([events]), names)], pa.bool_()))
+
+
+def _fill_events(warehouse: Warehouse, events: pa.RecordBatch) -> int:
+    missing = _missing(warehouse, events)
     if missing.num_rows:
-        warehouse.command(f"DROP TABLE IF EXISTS {_LANDING} SYNC")
-        warehouse.command(f"CREATE TABLE {_LANDING} AS events")
-        try:
-            warehouse.insert_arrow(_LANDING, missing.schema.names, to_stream(missing), settings=_INSERT)
-            for (partition,) in warehouse.query("SELECT DISTINCT _partition_id FROM events_landing", lane="writer").rows:
-                warehouse.command(f"ALTER TABLE events ATTACH PARTITION ID '{partition}' FROM {_LANDING}")
-        finally:
-            warehouse.command(f"DROP TABLE IF EXISTS {_LANDING} SYNC")
+        with scratch_table(warehouse) as landing:
+            warehouse.insert_arrow(landing, missing.schema.names, to_stream(missing), settings=_INSERT)
+            for (partition,) in warehouse.query(f"SELECT DISTINCT _partition_id FROM {landing}", lane="writer").rows:  # noqa: S608 our own
+                warehouse.command(f"ALTER TABLE events ATTACH PARTITION ID '{partition}' FROM {landing}")
     return missing.num_rows
 
 
 def _fill_derived(warehouse: Warehouse, derived: _Derived, span: _Span, hashes: set[int]) -> int:
     due = _ask(warehouse, derived.due, span)
-    if not warehouse.embedded and derived.sums:
-        time.sleep(_OTHERS_SECONDS)
+    if derived.sums:
+        # What `due` has seen of other nodes must not be taken for missing: theirs may be between `events` and the rollup.
+        _wait_for_running_inserts(warehouse)
     landed = _ask(warehouse, derived.landed, span)
     keys = _keys(due, derived.keys)
     if derived.sums:
@@ -121,6 +141,25 @@ def _fill_derived(warehouse: Warehouse, derived: _Derived, span: _Span, hashes: 
     for batch in missing.combine_chunks().to_batches():
         warehouse.insert_arrow(derived.table, batch.schema.names, to_stream(batch), settings=_INSERT)
     return missing.num_rows
+
+
+def _wait_for_running_inserts(warehouse: Warehouse) -> None:
+    """Until each insert that a server is at now has ended, those of attempts that were given up included: none is half done then.
+
+    Raises WarehouseUnavailableError if one takes too long. Nothing to do for embedded chDB: its one writer is here.
+    """
+    if warehouse.embedded:
+        return
+    statement = clickhouse("writer/running_inserts").text()
+    deadline = time.monotonic() + _LONGEST_INSERT_SECONDS
+    running: set[str] | None = None
+    while running is None or running:
+        now = {query_id for (query_id,) in warehouse.query(statement, lane="writer").rows}
+        running = now if running is None else running & now
+        if running:
+            if time.monotonic() > deadline:
+                raise WarehouseUnavailableError("An insert on the server does not end.")
+            time.sleep(0.05)
 
 
 def _ask(warehouse: Warehouse, statement: Statement, span: _Span) -> pa.Table:

@@ -12,10 +12,10 @@ from msgspec.json import encode
 from analytics.domain.columns import Array
 from analytics.errors import InsertRejectedError
 from analytics.warehouse.client import Warehouse
+from analytics.warehouse.scratch import scratch_table
 from analytics.writer.batch import Verdict
 from analytics.writer.prepare import to_stream
 
-_SCRATCH = "events_scratch"
 _NO_DEDUPLICATION = {"insert_deduplicate": 0}
 
 
@@ -25,16 +25,11 @@ def find_poison(warehouse: Warehouse, events: pa.RecordBatch) -> list[int]:
     All rows refused means that something else is wrong (a column missing, say): that must be mended, not quarantined.
     Raises StoreError if the warehouse goes away.
     """
-    # The same columns, defaults and constraints, but no views: made anew, since `events` may have changed.
-    warehouse.command(f"DROP TABLE IF EXISTS {_SCRATCH} SYNC")
-    warehouse.command(f"CREATE TABLE {_SCRATCH} AS events")
-    try:
-        poison = _search(warehouse, events, 0)
-        if len(poison) == events.num_rows and not _takes_a_plain_row(warehouse, events):
+    with scratch_table(warehouse) as scratch:
+        poison = _search(warehouse, scratch, events, 0)
+        if len(poison) == events.num_rows and not _takes_a_plain_row(warehouse, scratch, events):
             return []
         return poison
-    finally:
-        warehouse.command(f"DROP TABLE IF EXISTS {_SCRATCH} SYNC")
 
 
 def quarantined_rows(events: pa.Table, verdict: Verdict, now_ms: int) -> pa.RecordBatch:
@@ -58,18 +53,18 @@ def quarantined_rows(events: pa.Table, verdict: Verdict, now_ms: int) -> pa.Reco
     )
 
 
-def _search(warehouse: Warehouse, events: pa.RecordBatch, offset: int) -> list[int]:
+def _search(warehouse: Warehouse, scratch: str, events: pa.RecordBatch, offset: int) -> list[int]:
     try:
-        warehouse.insert_arrow(_SCRATCH, events.schema.names, to_stream(events), settings=_NO_DEDUPLICATION)
+        warehouse.insert_arrow(scratch, events.schema.names, to_stream(events), settings=_NO_DEDUPLICATION)
         return []
     except InsertRejectedError:
         if events.num_rows == 1:
             return [offset]
     half = events.num_rows // 2
-    return _search(warehouse, events.slice(0, half), offset) + _search(warehouse, events.slice(half), offset + half)
+    return _search(warehouse, scratch, events.slice(0, half), offset) + _search(warehouse, scratch, events.slice(half), offset + half)
 
 
-def _takes_a_plain_row(warehouse: Warehouse, events: pa.RecordBatch) -> bool:
+def _takes_a_plain_row(warehouse: Warehouse, scratch: str, events: pa.RecordBatch) -> bool:
     """Whether the table takes a row of the same columns that holds nothing but a project, a name and a person."""
     plain = {"project_id": "quarantine-test", "event": "quarantine-test", "user_id": "quarantine-test", "event_id": "quarantine-test"}
     columns = list[Array]()
@@ -82,7 +77,7 @@ def _takes_a_plain_row(warehouse: Warehouse, events: pa.RecordBatch) -> bool:
             columns.append(pa.array([None], field.type))
     row = pa.RecordBatch.from_arrays(columns, names=events.schema.names)
     try:
-        warehouse.insert_arrow(_SCRATCH, row.schema.names, to_stream(row), settings=_NO_DEDUPLICATION)
+        warehouse.insert_arrow(scratch, row.schema.names, to_stream(row), settings=_NO_DEDUPLICATION)
         return True
     except InsertRejectedError:
         return False

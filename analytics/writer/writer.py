@@ -27,7 +27,7 @@ from analytics.statements import clickhouse
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
 from analytics.writer.batch import Batch, Verdict, load_verdict, read_batch, save_verdict, token_of
-from analytics.writer.completion import complete
+from analytics.writer.completion import finish
 from analytics.writer.gate import Gate, Hold
 from analytics.writer.known_ids import KnownIds, first_occurrences
 from analytics.writer.prepare import by_months, enriched, to_stream, without_rows
@@ -288,13 +288,12 @@ class Writer:
         return events
 
     def _insert_events(self, events: pa.RecordBatch, token: str, tried: bool) -> None:
-        if not tried or not self._warehouse.embedded:
-            # Also for a further attempt on a server: an earlier one that it is still at is recognised by the token.
-            for number, part in enumerate(by_months(events)):
-                self._warehouse.insert_arrow("events", part.schema.names, to_stream(part), token=f"{token}/{number}")
         if tried:
-            filled = complete(self._warehouse, events)
+            filled = finish(self._warehouse, events, token)
             log.info("writer.batch_completed", extra={"token": token, "filled": filled})
+            return
+        for number, part in enumerate(by_months(events)):
+            self._warehouse.insert_arrow("events", part.schema.names, to_stream(part), token=f"{token}/{number}")
 
     def _insert_rejected(self, rows: pa.RecordBatch, token: str, tried: bool) -> None:
         """A further attempt goes in whatever the engine thinks of it: repeats of these rows replace each other."""

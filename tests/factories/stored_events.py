@@ -14,6 +14,7 @@ from xxhash import xxh3_64_intdigest
 from analytics.domain.event_id import hash_id
 from analytics.domain.project import Project
 from analytics.warehouse.client import Warehouse
+from analytics.writer.prepare import to_stream
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _TEXTS = (
@@ -79,8 +80,13 @@ def make_event(event: str = "page_view", user_id: str = "u-1", **changes: Any) -
 def store_events(warehouse: Warehouse, project: Project, events: Iterable[StoredEvent], token: str | None = None) -> None:
     """Insert the events as one batch."""
     rows = list(events)
-    if not rows:
-        return
+    if rows:
+        batch = event_batch(project, rows)
+        warehouse.insert_arrow("events", batch.schema.names, to_stream(batch), token=token or uuid4().hex)
+
+
+def event_batch(project: Project, rows: Sequence[StoredEvent]) -> pa.RecordBatch:
+    """The events as the writer inserts them."""
     hashes = [hash_id(row.event_id, project.id_seed) for row in rows]
     zone = ZoneInfo(project.timezone)
     times = pa.timestamp("ms", "UTC")
@@ -103,16 +109,7 @@ def store_events(warehouse: Warehouse, project: Project, events: Iterable[Stored
         "properties": _texts([row.properties_text for row in rows]),
         **{name: _texts([row.columns.get(name, "") for row in rows]) for name in _TEXTS},
     }
-    warehouse.insert_arrow("events", list(columns), arrow_stream(columns), token=token or uuid4().hex)
-
-
-def arrow_stream(columns: Mapping[str, pa.Array]) -> bytes:
-    """Columns as an Arrow IPC stream of one record batch."""
-    batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as stream:
-        stream.write_batch(batch)
-    return sink.getvalue().to_pybytes()
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
 def _texts(values: Sequence[str]) -> pa.Array:
