@@ -24,7 +24,7 @@
     │   └── QueryTimeoutError          query-timeout
     ├── IntegrityError              the data is not what it should be; a person must look
     │   ├── SchemaDriftError           schema-drift
-    │   ├── CorruptChunkError          corrupt-chunk
+    │   ├── CorruptVerdictError        corrupt-verdict
     │   ├── SpoolWriteError            spool-write
     │   └── InsertRejectedError        insert-rejected
     └── StartError                  the service cannot start as configured
@@ -238,11 +238,11 @@ class SchemaDriftError(IntegrityError):
     title = "The schema has drifted"
 
 
-class CorruptChunkError(IntegrityError):
-    """A spool record whose checksum is wrong where more data follows it."""
+class CorruptVerdictError(IntegrityError):
+    """The file that says what was decided about the batch under way is not what was written."""
 
-    code = "corrupt-chunk"
-    title = "A spool record is damaged"
+    code = "corrupt-verdict"
+    title = "A verdict is damaged"
 
 
 class SpoolWriteError(IntegrityError):

@@ -6,11 +6,12 @@ The one thing to know: the ingestor stops first and the writer last, so whatever
 import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 import maxminddb
 import pyarrow as pa
@@ -41,23 +42,27 @@ class EventPath:
     ingestor: Ingestor
     writer: Writer
     clock: Clock
+    lookups: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
 
     def watermark(self) -> datetime:
         """Every event answered before this instant is stored. Read it before a question starts."""
         oldest = self.spool.oldest_received_ms()
         return datetime.fromtimestamp((self.clock.now_ms() if oldest is None else oldest) / 1000, UTC)
 
-    def find_queued(self, project_id: str, event_id: str) -> bool:
-        """Whether an event waits in the spool. Reads all that waits: for a worker thread."""
+    async def is_queued(self, project_id: str, event_id: str) -> bool:
+        """Whether an event waits in the spool. Reads all that waits of the project, so only two at a time do it."""
+        return await anyio.to_thread.run_sync(self._find, project_id, event_id, limiter=self.lookups)
+
+    def _find(self, project_id: str, event_id: str) -> bool:
 
         def matches(record: Record) -> bool:
-            if record.header.kind is not RecordKind.EVENTS or record.header.project_id != project_id:
+            if record.header.kind is not RecordKind.EVENTS:
                 return False
             if event_id.encode() not in record.payload:
                 return False
             return event_id in from_payload(record.payload, EVENT_SCHEMA).column("event_id").to_pylist()
 
-        return self.spool.find(matches)
+        return self.spool.find(project_id, matches)
 
 
 @asynccontextmanager
@@ -110,12 +115,12 @@ async def open_event_path(
             max_events=settings.request_max_events,
             on_disk_failure=lambda: os._exit(EXIT_DISK_FAILED),
         )
-        if "writer" in settings.roles:
+        if "writer" in settings.roles:  # who takes events stores them: the spool is this process's own
             writer.start()
-        stack.push_async_callback(anyio.to_thread.run_sync, partial(writer.stop, settings.drain_timeout_seconds))
-        await anyio.to_thread.run_sync(warm_up_events)
-        ingestor.start()
-        stack.push_async_callback(anyio.to_thread.run_sync, ingestor.stop)
+            stack.push_async_callback(anyio.to_thread.run_sync, partial(writer.stop, settings.drain_timeout_seconds))
+            await anyio.to_thread.run_sync(warm_up_events)
+            ingestor.start()
+            stack.push_async_callback(anyio.to_thread.run_sync, ingestor.stop)
         path = EventPath(spool, ingestor, writer, clock)
         _observe(metrics, path)
         yield path

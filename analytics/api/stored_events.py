@@ -2,7 +2,6 @@
 
 from typing import Annotated, Literal
 
-import anyio.to_thread
 from fastapi import APIRouter, Query, Response
 
 from analytics.api.auth import Access, Allowed
@@ -50,7 +49,7 @@ async def read_event_status(
 ) -> EventStatus:
     """Where the event with this id is. 404 for an id that was never seen."""
     # The queue first: an event that leaves it meanwhile is then found stored.
-    if await anyio.to_thread.run_sync(services.event_path.find_queued, access.project.id, event_id):
+    if await services.event_path.is_queued(access.project.id, event_id):
         return EventStatus(status="queued")
     if await services.stored_events.is_stored(access.project, event_id):
         return EventStatus(status="stored")

@@ -113,8 +113,8 @@ class Ingestor:
         self._room = threading.BoundedSemaphore(4)  # groups between the two threads
         self._gate = threading.Lock()  # between `submit` and `stop`: what is let in is answered
         self._stopping = False
-        self._decode_thread = threading.Thread(target=self._decode_loop, name="ingest-decode", daemon=True)
-        self._commit_thread = threading.Thread(target=self._commit_loop, name="ingest-commit", daemon=True)
+        self._decode_thread = threading.Thread(target=self._watched, args=(self._decode_loop,), name="ingest-decode", daemon=True)
+        self._commit_thread = threading.Thread(target=self._watched, args=(self._commit_loop,), name="ingest-commit", daemon=True)
 
     def start(self) -> None:
         """Start the threads."""
@@ -126,6 +126,8 @@ class Ingestor:
 
         Raises UnreadableBodyError, UnsupportedEncodingError, PayloadTooLargeError, RateLimitedError, SpoolFullError, ShuttingDownError.
         """
+        if not self._decode_thread.is_alive():
+            raise ShuttingDownError("This process takes no events: it is stopping, or without the role `writer`.", retry_after_seconds=2)
         if self._stopping:
             raise ShuttingDownError("The service is stopping.", retry_after_seconds=2)
         if len(request.body) > self._max_body_bytes:
@@ -154,6 +156,14 @@ class Ingestor:
         self._decode_thread.join()
         self._prepared.release()
         self._commit_thread.join()
+
+    def _watched(self, loop: Callable[[], None]) -> None:
+        """A thread that ends would leave every request without an answer: rather the process ends and is started again."""
+        try:
+            loop()
+        except Exception:
+            log.critical("ingest.thread_died", exc_info=True)
+            self._on_disk_failure()
 
     # ---- decode ------------------------------------------------------------
 

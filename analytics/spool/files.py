@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from xxhash import xxh3_64_hexdigest
+
 
 def replace_file(path: Path, content: str | bytes, sync: bool = True) -> None:
     """Put `content` at `path` in one step; with `sync` it is on disk, name and all, when this returns."""
@@ -22,6 +24,17 @@ def replace_file(path: Path, content: str | bytes, sync: bool = True) -> None:
         sync_folder(path.parent)
 
 
+def seal(content: bytes) -> bytes:
+    """`content` behind its checksum: what `unseal` can tell from anything else."""
+    return xxh3_64_hexdigest(content).encode("ascii") + b"\n" + content
+
+
+def unseal(data: bytes) -> bytes | None:
+    """What was sealed, or None if it is not what was written."""
+    checksum, _, content = data.partition(b"\n")
+    return content if checksum == xxh3_64_hexdigest(content).encode("ascii") else None
+
+
 def sync_folder(folder: Path) -> None:
     """Make names made, replaced or removed in `folder` durable."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -31,9 +44,9 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def read_text(path: Path) -> str | None:
-    """The text at `path`, None if there is no such file."""
+def read_file(path: Path) -> bytes | None:
+    """The bytes at `path`, None if there is no such file."""
     try:
-        return path.read_text("utf-8")
+        return path.read_bytes()
     except FileNotFoundError:
         return None

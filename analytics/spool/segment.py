@@ -73,7 +73,7 @@ def read_records(path: Path, start: Position, limit: int | None = None) -> Itera
 
 
 def read_headers(path: Path, start: Position) -> Iterator[tuple[RecordHeader, Position]]:
-    """Headers from `start` to the end of the file, payloads neither read nor checked; stops at the first that is damaged."""
+    """Headers from `start` to the end of the file; payloads are neither read nor checked, but for the first behind a damaged header."""
     with path.open("rb", buffering=0) as file:
         fd = file.fileno()
         end = os.fstat(fd).st_size
@@ -81,7 +81,8 @@ def read_headers(path: Path, start: Position) -> Iterator[tuple[RecordHeader, Po
         while offset < end:
             header = decode_header(os.pread(fd, HEADER_BYTES, offset))
             if header is None or offset + header.record_bytes > end:
-                return
+                offset = _next_record(fd, offset + 1, end)
+                continue
             yield header, Position(start.segment, offset)
             offset += header.record_bytes
 

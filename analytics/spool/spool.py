@@ -5,8 +5,11 @@ to know: `append` returns only when the disk has the records; after a failed syn
 """
 
 import errno
+import logging
 import os
+import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from pathlib import Path
 
 from analytics.errors import SpoolFullError, SpoolWriteError
 from analytics.spool.chunk import RecordKind, encode_record
-from analytics.spool.files import read_text, replace_file, sync_folder
+from analytics.spool.files import read_file, replace_file, seal, sync_folder, unseal
 from analytics.spool.segment import (
     SEGMENT_MAGIC,
     START_OF_SEGMENT,
@@ -27,7 +30,10 @@ from analytics.spool.segment import (
     segment_path,
 )
 
+log = logging.getLogger(__name__)
+
 SEGMENT_BYTES = 64 * 1024 * 1024
+DISK_RESERVE_BYTES = 100_000_000
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -70,10 +76,13 @@ class Spool:
         self._reserved: dict[str, int] = {}
         self._failed: str | None = None
         self._fd = -1
+        self._disk_is_full = False
+        self._look_at_disk_again = 0.0
         folder.mkdir(parents=True, exist_ok=True)
         self.node = self._node_name()
         self._checkpoint = self._read_checkpoint()
         self._oldest_received_ms: int | None = None
+        self._sync_what_waits()
         self._count_what_waits()
         numbers = segment_numbers(folder)
         # A new segment at each start: a torn end of the last one stays where it is and is read as what it is.
@@ -84,16 +93,20 @@ class Spool:
     def reserve(self, project_id: str, size_bytes: int) -> None:
         """Hold room for `size_bytes` of a project until they are appended or released.
 
-        Raises SpoolFullError if the spool has no room, or this project has taken its half of it: a flood of one leaves room for others.
+        Raises SpoolFullError if the spool has no room, or this project has taken its share of it: with n projects in the spool each may
+        take a part of n + 1, so a flood leaves room for others.
         """
         with self._lock:
             if self._failed:
                 raise SpoolFullError(f"Events cannot be kept: {self._failed}")
+            if not self._disk_has_room():
+                raise SpoolFullError("The disk of the spool is nearly full.")
             total = sum(self._pending_bytes.values()) + sum(self._reserved.values())
             if total + size_bytes > self._max_bytes:
                 raise SpoolFullError("The spool is full: events wait for the warehouse.")
             own = self._pending_bytes.get(project_id, 0) + self._reserved.get(project_id, 0)
-            if own + size_bytes > self._max_bytes // 2:
+            projects = len(self._pending_bytes.keys() | self._reserved.keys() | {project_id})
+            if own + size_bytes > self._max_bytes // (projects + 1):
                 raise SpoolFullError("This project's share of the spool is full: its events wait for the warehouse.")
             self._reserved[project_id] = self._reserved.get(project_id, 0) + size_bytes
 
@@ -116,6 +129,8 @@ class Spool:
         committed = self._committed
         if committed.offset > START_OF_SEGMENT and committed.offset + size > self._segment_bytes:
             committed = self._open_segment(committed.segment + 1)
+            with self._grown:
+                self._committed = committed  # at once: should the write fail, the next one goes to the new segment all the same
         self._write(buffers, size, committed)
         with self._grown:
             self._committed = Position(committed.segment, committed.offset + size)
@@ -157,11 +172,16 @@ class Spool:
         for number in [n for n in segment_numbers(self._folder) if position.segment <= n <= committed.segment]:
             start = position if number == position.segment else Position(number, START_OF_SEGMENT)
             limit = committed.offset if number == committed.segment else None
-            yield from read_records(segment_path(self._folder, number), start, limit)
+            try:
+                yield from read_records(segment_path(self._folder, number), start, limit)
+            except FileNotFoundError:
+                if number >= self._checkpoint.segment:
+                    raise
+                # Stored and removed while another thread than the writer's was on its way here.
 
     def advance(self, position: Position, taken: Mapping[str, tuple[int, int]]) -> None:
         """Checkpoint: everything before `position` is stored. `taken` is (bytes, events) by project; segments behind it are removed."""
-        replace_file(self._folder / "checkpoint", f"{position.segment} {position.offset}\n", sync=self._sync)
+        replace_file(self._folder / "checkpoint", seal(b"%d %d\n" % (position.segment, position.offset)), sync=self._sync)
         with self._lock:
             self._checkpoint = position
             for project_id, (size, rows) in taken.items():
@@ -205,15 +225,31 @@ class Spool:
     def has_room(self) -> bool:
         """Whether one more request of usual size would be taken."""
         with self._lock:
-            return not self._failed and sum(self._pending_bytes.values()) + sum(self._reserved.values()) + 1_000_000 <= self._max_bytes
+            taken = sum(self._pending_bytes.values()) + sum(self._reserved.values())
+            return not self._failed and self._disk_has_room() and taken + 1_000_000 <= self._max_bytes
 
     def oldest_received_ms(self) -> int | None:
         """Receipt of the oldest record that waits, in ms since 1970."""
         return self._oldest_received_ms
 
-    def find(self, matches: Callable[[Record], bool]) -> bool:
-        """Whether a waiting record matches; reads all that waits."""
-        return any(isinstance(item, Record) and matches(item) for item in self.read(self._checkpoint))
+    def find(self, project_id: str, matches: Callable[[Record], bool]) -> bool:
+        """Whether a waiting record of the project matches; other projects' records are passed over unread."""
+        committed = self._committed
+        for number in segment_numbers(self._folder):
+            path = segment_path(self._folder, number)
+            start = self._checkpoint if number == self._checkpoint.segment else Position(number, START_OF_SEGMENT)
+            if number < self._checkpoint.segment or number > committed.segment:
+                continue
+            try:
+                for header, place in read_headers(path, start):
+                    if header.project_id != project_id:
+                        continue
+                    end = place.offset + header.record_bytes
+                    if any(isinstance(item, Record) and matches(item) for item in read_records(path, place, end)):
+                        return True
+            except FileNotFoundError:
+                continue  # stored meanwhile
+        return False
 
     def close(self) -> None:
         """Close the open segment; what waits stays on disk."""
@@ -285,6 +321,23 @@ class Spool:
         else:
             self._reserved.pop(project_id, None)
 
+    def _disk_has_room(self) -> bool:
+        """Whether the disk has more than the part kept for the writer, without which what waits could never leave. Looks once a second."""
+        now = time.monotonic()
+        if now >= self._look_at_disk_again:
+            self._look_at_disk_again = now + 1.0
+            self._disk_is_full = shutil.disk_usage(self._folder).free < DISK_RESERVE_BYTES
+        return not self._disk_is_full
+
+    def _sync_what_waits(self) -> None:
+        """What a killed run wrote and did not sync is readable now: it must not vanish at a power cut after it was counted in."""
+        for number in segment_numbers(self._folder):
+            fd = os.open(segment_path(self._folder, number), os.O_RDWR)
+            try:
+                os.fdatasync(fd)
+            finally:
+                os.close(fd)
+
     def _count_what_waits(self) -> None:
         for number in segment_numbers(self._folder):
             if number < self._checkpoint.segment:
@@ -297,17 +350,22 @@ class Spool:
                     self._oldest_received_ms = header.received_ms
 
     def _read_checkpoint(self) -> Position:
-        text = read_text(self._folder / "checkpoint")
-        if text is None:
-            return Position(0, 0)
-        segment, offset = text.split()
-        return Position(int(segment), int(offset))
+        """Where the last run was; the oldest record there is, if that cannot be known: ids keep what is read twice from counting twice."""
+        data = read_file(self._folder / "checkpoint")
+        content = unseal(data) if data is not None else None
+        if content is not None:
+            segment, offset = content.split()
+            return Position(int(segment), int(offset))
+        if data is not None:
+            log.error("spool.checkpoint_damaged")
+        return Position(min(segment_numbers(self._folder), default=0), 0)
 
     def _node_name(self) -> str:
-        """A name for this spool, made once: batches of two nodes must not share a token."""
+        """A name for this spool: batches of two nodes, or of two lives of an emptied folder, must not share a token."""
         path = self._folder / "node"
-        name = read_text(path)
-        if name is None:
+        name = (read_file(path) or b"").decode("ascii", "replace").strip()
+        emptied = not segment_numbers(self._folder) and not (self._folder / "checkpoint").exists()
+        if not name.isalnum() or emptied:
             name = uuid.uuid4().hex[:12]
             replace_file(path, name, sync=True)
-        return name.strip()
+        return name

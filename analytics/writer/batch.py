@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from analytics.errors import CorruptVerdictError
 from analytics.spool.chunk import RecordKind
-from analytics.spool.files import replace_file
+from analytics.spool.files import read_file, replace_file, seal, unseal
 from analytics.spool.schema import EVENT_SCHEMA, REFUSED_SCHEMA, from_payload
 from analytics.spool.segment import Damage, Position, Record
 from analytics.spool.spool import Spool
@@ -43,6 +44,21 @@ class Verdict(msgspec.Struct, frozen=True):
         """The same verdict with rows put aside."""
         both = np.union1d(self.quarantined_rows(), np.asarray(rows, np.uint32))
         return msgspec.structs.replace(self, quarantined=both.astype("<u4").tobytes(), reason=reason)
+
+    def without_drops(self, rows: Sequence[int]) -> "Verdict":
+        """The same verdict with rows taken in after all."""
+        left = np.setdiff1d(self.dropped_rows(), np.asarray(rows, np.uint32))
+        return msgspec.structs.replace(self, dropped=left.astype("<u4").tobytes())
+
+
+def other_copies(hashes: NDArray[np.uint64], dropped: NDArray[np.uint32], poisoned: Sequence[int]) -> list[int]:
+    """The first dropped row of each id whose kept copy is poison: a good copy must not be lost for a bad one."""
+    wanted = {int(hashes[row]) for row in poisoned}
+    copies = dict[int, int]()
+    for row in dropped.tolist():
+        if int(hashes[row]) in wanted:
+            copies.setdefault(int(hashes[row]), row)
+    return list(copies.values())
 
 
 @dataclass(slots=True)
@@ -114,15 +130,21 @@ def token_of(node: str, start: Position, end: Position) -> str:
 
 def save_verdict(folder: Path, verdict: Verdict, sync: bool) -> None:
     """Put the verdict on disk."""
-    replace_file(folder / "verdict", msgspec.msgpack.encode(verdict), sync=sync)
+    replace_file(folder / "verdict", seal(msgspec.msgpack.encode(verdict)), sync=sync)
 
 
 def load_verdict(folder: Path) -> Verdict | None:
-    """The verdict of the batch that was under way when the last process ended."""
-    try:
-        return msgspec.msgpack.decode((folder / "verdict").read_bytes(), type=Verdict)
-    except FileNotFoundError:
+    """The verdict of the batch that was under way when the last process ended, None if there is none.
+
+    Raises CorruptVerdictError if the file is not what was written.
+    """
+    data = read_file(folder / "verdict")
+    if data is None:
         return None
+    content = unseal(data)
+    if content is None:
+        raise CorruptVerdictError("The verdict file of the spool is damaged.")
+    return msgspec.msgpack.decode(content, type=Verdict)
 
 
 __all__ = ["Batch", "Verdict", "load_verdict", "read_batch", "save_verdict", "token_of"]

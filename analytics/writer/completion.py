@@ -143,6 +143,17 @@ def _fill_derived(warehouse: Warehouse, derived: _Derived, span: _Span, hashes: 
     return missing.num_rows
 
 
+def complete_landed(warehouse: Warehouse, events: pa.RecordBatch) -> int:
+    """`complete` for those of `events` that are in the table, where nobody knows what was decided about them; their number."""
+    _wait_for_running_inserts(warehouse)
+    missing = set(_keys(pa.Table.from_batches([_missing(warehouse, events)]), ("id_hash", "id_check")))
+    keys = _keys(pa.Table.from_batches([events]), ("id_hash", "id_check"))
+    landed = events.filter(pa.array([key not in missing for key in keys], pa.bool_()))
+    if landed.num_rows:
+        complete(warehouse, landed)
+    return landed.num_rows
+
+
 def _wait_for_running_inserts(warehouse: Warehouse) -> None:
     """Until each insert that a server is at now has ended, those of attempts that were given up included: none is half done then.
 

@@ -20,14 +20,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from analytics.clock import Clock
-from analytics.errors import AnalyticsError, InsertRejectedError, StoreError, WarehouseUnavailableError
+from analytics.errors import AnalyticsError, CorruptVerdictError, InsertRejectedError, SpoolFullError
 from analytics.spool.segment import Position
 from analytics.spool.spool import Spool
 from analytics.statements import clickhouse
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
-from analytics.writer.batch import Batch, Verdict, load_verdict, read_batch, save_verdict, token_of
-from analytics.writer.completion import finish
+from analytics.writer.batch import Batch, Verdict, load_verdict, other_copies, read_batch, save_verdict, token_of
+from analytics.writer.completion import complete_landed, finish
 from analytics.writer.gate import Gate, Hold
 from analytics.writer.known_ids import KnownIds, first_occurrences
 from analytics.writer.prepare import by_months, enriched, to_stream, without_rows
@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 _SHORTEST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _SUSPECTS_A_LOOKUP = 5_000
+_LONGEST_LAST_INSERT = 10.0  # seconds a stop waits for the insert under way; what is then not checkpointed is replayed
 
 
 _T = TypeVar("_T")
@@ -117,7 +118,7 @@ class Writer:
         self._stopping.set()
         self._spool.wake()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(drain_seconds + _LONGEST_LAST_INSERT)
 
     def state(self) -> WriterState:
         """How it is doing."""
@@ -153,16 +154,25 @@ class Writer:
 
     def _recover(self) -> None:
         """Finish the batch that was under way when the last process ended, then learn the known ids."""
-        verdict = load_verdict(self._folder)
         checkpoint = self._spool.checkpoint
-        if verdict is not None and Position(*verdict.start) == checkpoint:
-            batch = read_batch(self._spool, checkpoint, self._batch_max_rows, Position(*verdict.end))
-            if batch is not None and batch.end == Position(*verdict.end) and batch.rows == verdict.rows:
+        try:
+            verdict = load_verdict(self._folder)
+            end = None if verdict is None else Position(*verdict.end)
+            under_way = verdict is not None and Position(*verdict.start) == checkpoint
+        except CorruptVerdictError:
+            log.error("writer.verdict_damaged")
+            verdict, end, under_way = None, None, True
+        if under_way and (batch := read_batch(self._spool, checkpoint, self._batch_max_rows, end)) is not None:
+            if verdict is not None and batch.end == end and batch.rows == verdict.rows:
                 log.info("writer.replays_batch", extra={"token": verdict.token, "rows": batch.rows})
                 self._store(batch, verdict, tried=True)
-            elif batch is not None:
-                # The disk lost a part of it: what is left is decided anew, against what the warehouse has.
-                log.error("writer.batch_changed", extra={"token": verdict.token})
+            elif batch.events is not None:
+                # The disk lost a part of the batch, or what was decided about it. What of it has landed is made whole here, so that its
+                # ids are known; all that is left is then decided anew.
+                log.error("writer.batch_changed", extra={"start": str(batch.start)})
+                first = first_occurrences(np.asarray(batch.events.column("id_hash")), np.asarray(batch.events.column("id_check")))
+                events = enriched(batch.events.filter(pa.array(first)))
+                self._until_done(lambda: complete_landed(self._warehouse, events))
         now = self._clock.now()
         count = self._until_done(lambda: rebuild_known_ids(self._warehouse, self._known, now))
         self._known_since_ms = int((now - timedelta(hours=24)).timestamp() * 1000)
@@ -185,10 +195,11 @@ class Writer:
         self._gate.end()
 
     def _one_batch(self) -> None:
+        committed = self._spool.committed  # asked first: what comes in meanwhile must not be passed over
         batch = read_batch(self._spool, self._spool.checkpoint, self._batch_max_rows)
         if batch is None:
-            # Counted, but not there to be read: the rest of the file is damaged beyond any record.
-            self._spool.advance(self._spool.committed, {})
+            # Counted, but not there to be read.
+            self._until_done(lambda: self._spool.advance(committed, {}))
             return
         for damage in batch.damages:
             log.error("spool.damaged", extra={"start": str(damage.start), "end": str(damage.end)})
@@ -212,7 +223,7 @@ class Writer:
             batch.rows,
             dropped.astype("<u4").tobytes(),
         )
-        save_verdict(self._folder, verdict, self._sync)
+        self._until_done(lambda: save_verdict(self._folder, verdict, self._sync))
         self._metrics.duplicate_check_seconds.observe(time.perf_counter() - started)
         return verdict
 
@@ -258,12 +269,12 @@ class Writer:
                 self._metrics.inserts.labels("refused").inc()
                 verdict = self._quarantine(batch, verdict, error, tries)
                 tries += 1
-            except StoreError as error:
+            except AnalyticsError as error:
                 tried = True
                 self._metrics.inserts.labels("unavailable").inc()
                 self._note_failure(error)
         self._recovered()
-        self._spool.advance(batch.end, batch.taken)
+        self._until_done(lambda: self._spool.advance(batch.end, batch.taken))
         self._count(batch, verdict, events)
         if events is not None:
             self._stored(verdict.token, events)
@@ -312,15 +323,17 @@ class Writer:
         rows = np.setdiff1d(np.arange(batch.rows, dtype=np.uint32), np.union1d(verdict.dropped_rows(), verdict.quarantined_rows()))
         try:
             poison = find_poison(self._warehouse, enriched(batch.events.take(rows)))
-        except (WarehouseUnavailableError, StoreError) as away:
+        except AnalyticsError as away:
             self._note_failure(away)
             return verdict
         if not poison:
             self._note_failure(error)
             return verdict
-        changed = verdict.with_quarantine([int(rows[index]) for index in poison], error.detail)
-        save_verdict(self._folder, changed, self._sync)
-        self._known.discard(np.asarray(batch.events.column("id_hash"))[changed.quarantined_rows()])
+        poisoned = [int(rows[index]) for index in poison]
+        hashes = np.asarray(batch.events.column("id_hash"))
+        changed = verdict.with_quarantine(poisoned, error.detail).without_drops(other_copies(hashes, verdict.dropped_rows(), poisoned))
+        self._until_done(lambda: save_verdict(self._folder, changed, self._sync))
+        self._known.discard(hashes[changed.quarantined_rows()])
         self._metrics.events_quarantined.inc(len(poison))
         return changed
 
@@ -340,15 +353,15 @@ class Writer:
     # ---- waiting ----------------------------------------------------------
 
     def _until_done(self, work: Callable[[], _T]) -> _T:
-        """`work`, again and again with growing pauses while a store is away."""
+        """`work`, again and again with growing pauses while a store is away or the disk full."""
         while True:
             try:
                 result = work()
-            except StoreError as error:
+            except AnalyticsError as error:
                 self._note_failure(error)
                 continue
-            except InsertRejectedError as error:
-                self._note_failure(error)
+            except OSError as error:  # of the spool's small files, each written anew at every attempt
+                self._note_failure(SpoolFullError(f"The disk of the spool does not take more: {error.strerror}."))
                 continue
             self._recovered()
             return result
