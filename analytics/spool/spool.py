@@ -51,10 +51,11 @@ class NewRecord:
 
 @dataclass(frozen=True, slots=True)
 class SpoolStats:
-    """What waits: sizes in bytes, events, and the receipt of the oldest in ms since 1970 (None: nothing waits)."""
+    """What waits: sizes in bytes, events, the receipt of the oldest in ms since 1970 (None: nothing waits); and what requests hold."""
 
     pending_bytes: int
     pending_rows: int
+    reserved_bytes: int
     max_bytes: int
     oldest_received_ms: int | None
     segments: int
@@ -209,6 +210,7 @@ class Spool:
             return SpoolStats(
                 sum(self._pending_bytes.values()),
                 sum(self._pending_rows.values()),
+                sum(self._reserved.values()),
                 self._max_bytes,
                 self._oldest_received_ms,
                 self._committed.segment - self._checkpoint.segment + 1,
