@@ -5,6 +5,7 @@ worker left them; `release` lets the supervisor find out and start the next work
 """
 
 import contextlib
+import json
 import os
 import signal
 from collections.abc import Sequence
@@ -165,6 +166,13 @@ class Reader:
         }
         answer = self._client.post("/trends", json=question).raise_for_status().json()
         return int(answer["series"][0]["total"]) if metric == "total" else int(sum(answer["series"][0]["values"]))
+
+    def counters(self) -> dict[str, Any]:
+        """The first counters of the live view."""
+        with self._client.stream("GET", "/live") as answer:
+            lines = answer.iter_lines()
+            assert any(line == "event: counters" for line in lines), "the stream ended"
+            return json.loads(next(lines).removeprefix("data: "))
 
     def close(self) -> None:
         """Close its connections."""

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analytics.migrate.clickhouse import migrate_clickhouse
+from analytics.spool.files import read_file, unseal
 from analytics.spool.segment import START_OF_SEGMENT, Position, segment_numbers, segment_path
+from analytics.warehouse.client import Warehouse, open_warehouse
 from analytics.writer.batch import load_verdict
 
 TABLES = ("events", "event_counts", "user_days", "user_timeline", "event_ids")
@@ -65,8 +68,8 @@ class SpoolState:
 def spool_state(data_dir: Path) -> SpoolState:
     """Read them."""
     folder = data_dir / "spool"
-    text = (folder / "checkpoint").read_text() if (folder / "checkpoint").exists() else "0 0"
-    checkpoint = Position(*map(int, text.split()))
+    content = unseal(read_file(folder / "checkpoint") or b"") or b"0 0"
+    checkpoint = Position(*map(int, content.split()))
     end = Position(0, 0)
     for number in segment_numbers(folder):
         size = segment_path(folder, number).stat().st_size
@@ -106,7 +109,19 @@ def read_stored(data_dir: Path) -> StoredState:
     """The tables of a service that does not run."""
     run = subprocess.run([sys.executable, "-m", __name__, str(data_dir)], capture_output=True, check=False, timeout=120, cwd=_root())
     assert run.returncode == 0, run.stderr.decode()
-    read: dict[str, Any] = json.loads(run.stdout)
+    return _state(json.loads(run.stdout))
+
+
+def read_server(url: str) -> StoredState:
+    """The tables on a server."""
+    warehouse = open_warehouse(url, Path())
+    try:
+        return _state(json.loads(json.dumps(_tables(warehouse))))
+    finally:
+        warehouse.close()
+
+
+def _state(read: Mapping[str, Any]) -> StoredState:
     return StoredState(
         {table: (int(rows), int(ids)) for table, (rows, ids) in read["counts"].items()},
         {table: {name: int(rows) for name, rows in found} for table, found in read["by_name"].items()},
@@ -127,10 +142,16 @@ def _root() -> Path:
     return Path(__file__).parents[2]
 
 
-def _main(data_dir: Path, statements: list[str]) -> None:
-    from analytics.migrate.clickhouse import migrate_clickhouse
-    from analytics.warehouse.client import open_warehouse
+def _tables(warehouse: Warehouse) -> dict[str, Any]:
+    return {
+        "counts": {table: warehouse.query(sql).rows[0] for table, sql in _COUNTS.items()},
+        "by_name": {table: list(warehouse.query(sql).rows) for table, sql in _BY_NAME.items()},
+        "contents": list(warehouse.query("SELECT event_id, event, user_id, properties FROM events ORDER BY received_at DESC").rows),
+        "rejected": list(warehouse.query("SELECT event_id, status, code, detail FROM rejected_events FINAL").rows),
+    }
 
+
+def _main(data_dir: Path, statements: list[str]) -> None:
     warehouse = open_warehouse(None, data_dir / "clickhouse")
     try:
         if statements:
@@ -138,13 +159,7 @@ def _main(data_dir: Path, statements: list[str]) -> None:
             for statement in statements:
                 warehouse.execute(statement)
             return
-        found = {
-            "counts": {table: warehouse.query(sql).rows[0] for table, sql in _COUNTS.items()},
-            "by_name": {table: list(warehouse.query(sql).rows) for table, sql in _BY_NAME.items()},
-            "contents": list(warehouse.query("SELECT event_id, event, user_id, properties FROM events ORDER BY received_at DESC").rows),
-            "rejected": list(warehouse.query("SELECT event_id, status, code, detail FROM rejected_events FINAL").rows),
-        }
-        print(json.dumps(found))
+        print(json.dumps(_tables(warehouse)))
     finally:
         warehouse.close()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from structlog.testing import capture_logs
 
 from analytics.errors import QueryTimeoutError, WarehouseUnavailableError
 from analytics.migrate.clickhouse import WarehouseSchema, migrate_clickhouse, pending_clickhouse
@@ -79,6 +80,13 @@ def test_a_wrong_user_or_password_is_named_by_its_setting_and_not_shown(
         prepare_server(warehouse)
     assert password not in str(caught.value)
     assert not warehouse.ping()
+
+
+def test_what_keeps_a_server_from_being_used_is_said_once_and_not_at_every_attempt(clickhouse_server: ClickHouseServer) -> None:
+    schema = WarehouseSchema(open_warehouse(clickhouse_server.url("default", password="wrong-secret"), Path()))
+    with capture_logs() as logs:
+        assert [schema.try_bring_up() for _ in range(3)] == [False] * 3
+    assert [(line["log_level"], "does not accept" in line["detail"]) for line in logs] == [("warning", True)]
 
 
 def test_migrations_run_once_on_a_server_older_than_the_embedded_engine(clickhouse_server: ClickHouseServer, database: str) -> None:
