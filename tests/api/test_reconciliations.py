@@ -1,6 +1,7 @@
 """`/v1/reconciliations`: asked for, run in the background, looked at; and what a quarantine asks for."""
 
 import asyncio
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from tests.factories.sent_events import send_events, until_stored
 from tests.fixtures.api import Api
 
 pytestmark = pytest.mark.anyio
+NONE = {"event_counts": 0, "user_days": 0, "user_timeline": 0}
 
 
 async def ended(api: Api, record: dict[str, Any]) -> dict[str, Any]:
@@ -82,6 +84,59 @@ async def test_a_run_that_nobody_runs_any_more_is_marked(api: Api) -> None:
     api.services.reconciliations.requests.on_request()
     record = await ended(api, {"id": killed.id})
     assert record["status"] == "interrupted"
+
+
+async def test_events_that_come_in_meanwhile_are_no_drift_and_all_there(api: Api) -> None:
+    await nothing_open(api)
+    project = await api.make_project(timezone="Asia/Kolkata")
+    sending = True
+
+    async def send() -> int:
+        sent = 0
+        while sending:
+            events = [{"event": f"x-{number % 5}", "user_id": f"u-{number % 50}", "event_id": f"{sent}-{number}"} for number in range(200)]
+            answer = await api.bearer(project["write_key"]).post("/v1/events", events)
+            assert answer.status_code == 200, answer.text
+            sent += len(events)
+            await asyncio.sleep(0.02)
+        return sent
+
+    sender = asyncio.create_task(send())
+    found = [await ended(api, (await api.owner.post("/v1/reconciliations", {"full": bool(number % 2)})).json()) for number in range(4)]
+    sending = False
+    sent = await sender
+    await until_stored(api)
+    assert [(record["status"], record["removed"], record["drift"]) for record in found] == [("finished", 0, NONE)] * 4
+    for table, count in (
+        ("events", "count()"),
+        ("event_counts", "sum(events)"),
+        ("user_days", "sum(events)"),
+        ("user_timeline", "count()"),
+    ):
+        question = f"SELECT toInt64({count}) FROM {table} WHERE project_id = {{project_id:String}}"
+        rows = (await api.services.warehouse.ask(question, {"project_id": project["id"]})).rows
+        assert rows[0][0] == sent, table
+    assert sent >= 1000
+
+
+async def test_while_the_writer_is_held_events_wait_on_disk(api: Api) -> None:
+    await nothing_open(api)
+    project = await api.make_project()
+
+    def held() -> int:
+        with api.services.event_path.writer.paused() as hold:
+            asyncio.run_coroutine_threadsafe(send(), loop).result(30)
+            time.sleep(0.6)  # more than twice as long as a batch waits for more
+            assert hold.intact()
+            return api.services.event_path.spool.pending_rows()
+
+    async def send() -> None:
+        answer = await api.bearer(project["write_key"]).post("/v1/events", [{"event": "x", "user_id": "u"}] * 3)
+        assert answer.json()["accepted"] == 3
+
+    loop = asyncio.get_running_loop()
+    assert await asyncio.to_thread(held) == 3
+    await until_stored(api)
 
 
 async def test_a_quarantine_asks_for_one_soon(api: Api) -> None:

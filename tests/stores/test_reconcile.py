@@ -1,8 +1,12 @@
 """Late repeats go, rollups are put right, and nothing else changes: on the real engine, sabotaged behind the writer's back."""
 
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,8 +17,9 @@ from analytics.migrate.clickhouse import migrate_clickhouse
 from analytics.reconcile.reconciliations import Reconciliations
 from analytics.reconcile.records import Reconciliation, ReconciliationRecords
 from analytics.reconcile.requests import ReconciliationRequests
-from analytics.reconcile.run import RunOptions
-from analytics.reconcile.session import Hold
+from analytics.reconcile.run import RunOptions, reconcile
+from analytics.reconcile.session import Hold, InterruptedRunError, Pause, Session
+from analytics.statements import Statement, clickhouse
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse, open_warehouse
 from tests.factories.rollup_oracle import expected_tables, stored_tables
@@ -45,7 +50,13 @@ def tables(engine: Warehouse) -> Warehouse:
 class Runs:
     """Reconciliations of a warehouse, one after the other."""
 
-    def __init__(self, warehouse: Warehouse, hold: Hold | None = None, options: RunOptions | None = None) -> None:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        hold: Hold | None = None,
+        options: RunOptions | None = None,
+        lag: timedelta = timedelta(0),
+    ) -> None:
         self.clock = FixedClock(NOW)
         self.metrics = Metrics()
         self.records = ReconciliationRecords(warehouse, self.clock)
@@ -55,7 +66,7 @@ class Runs:
             self.metrics,
             ReconciliationRequests(self.records),
             hold=hold,
-            watermark=self.clock.now,
+            watermark=lambda: self.clock.now() - lag,
             options=options or RunOptions(settle_seconds=0),
         )
 
@@ -234,3 +245,217 @@ def test_what_expires_is_no_drift(tables: Warehouse) -> None:
     for table in TABLES[1:4]:  # as the engine does, in one table sooner than in another
         tables.command(f"DELETE FROM {table} WHERE expires_on = '{going.expires_on}'")
     assert Runs(tables).run().drift == NONE
+
+
+def test_many_small_slices_find_the_same(tables: Warehouse) -> None:
+    stored = filled(tables)
+    for project, event in stored[5:50:9]:
+        store_events(tables, project, [replace(event, event="again", received_at=NOW)])
+    tables.command("ALTER TABLE user_timeline DELETE WHERE event = 'event-1'", settings={"mutations_sync": 2})
+    ended = Runs(tables, options=RunOptions(settle_seconds=0, ids_a_slice=40, rows_a_slice=60)).run()
+    assert ended.removed == 5
+    assert ended.steps > 4
+    assert_whole(tables, stored)
+
+
+def test_a_repeat_that_waited_in_the_spool_during_the_last_run_is_found(tables: Warehouse) -> None:
+    stored = filled(tables)
+    project, first = stored[0]
+    received_at = NOW - timedelta(hours=5)
+    runs = Runs(tables, lag=timedelta(hours=6))  # what was received since is not stored yet when the run begins
+    runs.run()
+    store_events(tables, project, [replace(first, event="again", received_at=received_at)])
+    assert runs.run().removed == 1
+    assert_whole(tables, stored)
+
+
+# ---- the writer goes on meanwhile ----------------------------------------------
+
+
+class HalfStored:
+    """A writer with a batch under way: `events` has it, the rollups do not yet. Held, it finishes the batch first, as the writer does."""
+
+    def __init__(self, warehouse: Warehouse, project: Project, batch: Sequence[StoredEvent]) -> None:
+        self._warehouse = warehouse
+        feeds = warehouse.query("SELECT name, as_select FROM system.tables WHERE engine = 'MaterializedView'").rows
+        this_batch = f"(SELECT * FROM events WHERE event = '{batch[0].event}')"
+        self._left = [(name.removesuffix("_feed"), select.replace("default.events", this_batch)) for name, select in feeds]
+        for name, _ in feeds:
+            warehouse.command(f"DETACH TABLE {name}")
+        store_events(warehouse, project, batch)
+        for name, _ in feeds:
+            warehouse.command(f"ATTACH TABLE {name}")
+
+    def finish(self) -> None:
+        while self._left:
+            table, select = self._left.pop()
+            self._warehouse.command(f"INSERT INTO {table} {select}")
+
+    @contextmanager
+    def held(self) -> Iterator[Pause]:
+        self.finish()
+        yield self
+
+    def intact(self) -> bool:
+        return True
+
+
+def test_a_batch_under_way_is_no_drift_since_the_writer_is_held(tables: Warehouse) -> None:
+    stored = filled(tables)
+    project = stored[0][0]
+    batch = [make_event("half stored", user_id=f"u-{number}", received_at=NOW) for number in range(9)]
+    writer = HalfStored(tables, project, batch)
+    assert Runs(tables, writer.held).run().drift == NONE
+    assert_whole(tables, [*stored, *((project, event) for event in batch)])
+
+
+def test_without_the_hold_a_batch_under_way_would_be_taken_for_drift(tables: Warehouse) -> None:
+    stored = filled(tables)
+    batch = [make_event("half stored", user_id=f"u-{number}", received_at=NOW) for number in range(9)]
+    writer = HalfStored(tables, stored[0][0], batch)
+    assert Runs(tables).run().drift == drift(9, 9, 9)
+    writer.finish()
+    assert Runs(tables, writer.held).run().drift == drift(9, 9, 9), "counted twice, until the next run"
+    assert_whole(tables, [*stored, *((stored[0][0], event) for event in batch)])
+
+
+def test_a_question_sees_all_its_tables_as_they_were_when_the_writer_was_held(tables: Warehouse) -> None:
+    project = make_project()
+    store_events(tables, project, [make_event(received_at=NOW) for _ in range(30)])
+    slow = Statement(
+        "slow",
+        "SELECT sum(a) AS a, sum(b) AS b FROM (SELECT toInt64(countIf(sleepEachRow(0.05) = 0)) AS a, toInt64(0) AS b FROM events "
+        "UNION ALL SELECT toInt64(0), sum(events) FROM event_counts)",
+        frozenset(),
+        frozenset(),
+    )
+
+    class Held:
+        def intact(self) -> bool:
+            return True
+
+    @contextmanager
+    def hold() -> Iterator[Pause]:
+        yield Held()
+        store_events(tables, project, [make_event(received_at=NOW)])  # as soon as the writer may, and long before the answer
+
+    session = Session(tables, hold)
+    assert session.ask_at_rest(slow, {}).to_pylist() == [{"a": 30, "b": 30}]
+    assert session.ask(slow, {}).to_pylist() == [{"a": 31, "b": 31}]
+    session.close()
+
+
+def test_a_hold_that_was_passed_is_tried_again_and_then_given_up(tables: Warehouse) -> None:
+    store_events(tables, make_project(), [make_event(received_at=NOW)])
+
+    class Passed:
+        def intact(self) -> bool:
+            return False
+
+    @contextmanager
+    def hold() -> Iterator[Pause]:
+        yield Passed()
+
+    runs = Runs(tables, hold)
+    ended = runs.reconciliations.run(runs.records.request(False, "asked"))
+    assert (ended.status, ended.drift) == ("failed", NONE)
+    assert "too busy" in ended.error
+
+
+# ---- broken off ----------------------------------------------
+
+
+class BrokenOffError(Exception):
+    """The process is gone."""
+
+
+class BreakingSession(Session):
+    """Ends the run at its n-th change: before it, or after it was handed over and before anybody knows of it."""
+
+    def __init__(self, warehouse: Warehouse, changes: int) -> None:
+        super().__init__(warehouse, None)
+        self._changes = changes
+        self._deleting = False
+
+    def _change(self) -> None:
+        self._changes -= 1
+        if self._changes == 0:
+            raise BrokenOffError
+
+    def delete(self, *arguments: Any) -> None:
+        self._change()
+        self._deleting = True
+        super().delete(*arguments)
+        self._deleting = False
+
+    def wait_for_deletions(self, table: str) -> None:
+        if self._deleting:
+            self._change()
+        super().wait_for_deletions(table)
+
+    def insert(self, *arguments: Any) -> None:
+        self._change()
+        super().insert(*arguments)
+        self._change()
+
+
+def test_a_run_that_is_broken_off_anywhere_is_finished_by_later_ones(tables: Warehouse) -> None:
+    stored = filled(tables, 20)
+    for project, event in stored[3:30:5]:
+        store_events(tables, project, [replace(event, timestamp=event.timestamp + timedelta(days=20), received_at=NOW), event])
+    for table in TABLES[1:4]:
+        tables.command(f"INSERT INTO {table} SELECT * FROM {table} WHERE event = 'event-1'", settings={"insert_deduplicate": 0})
+        tables.command(f"INSERT INTO {table} SELECT * REPLACE ('nobody sent this' AS event) FROM (SELECT * FROM {table} LIMIT 5)")
+        tables.command(f"DELETE FROM {table} WHERE event = 'event-2'")
+    changes = 0
+    while True:
+        changes += 1
+        session = BreakingSession(tables, changes)
+        try:
+            reconcile(session, NOW, False, None, RunOptions(settle_seconds=0), lambda progress: None)
+            break
+        except BrokenOffError:
+            pass
+        finally:
+            session.close()
+    assert changes > 5
+    assert_whole(tables, stored)
+
+
+def test_a_run_is_interrupted_within_a_question(tables: Warehouse) -> None:
+    session = Session(tables, None)
+    endless = Statement("endless", "SELECT count() AS n FROM numbers(1000000000000) WHERE sipHash64(number) = 1", frozenset(), frozenset())
+    threading.Timer(0.3, session.stop).start()
+    began = time.monotonic()
+    with pytest.raises(InterruptedRunError):
+        session.ask(endless, {})
+    assert time.monotonic() - began < 5
+    with pytest.raises(InterruptedRunError):
+        session.ask(clickhouse("reconcile/parts"), {})
+    session.close()
+
+
+def test_an_interrupted_run_says_so_and_the_next_one_begins_where_it_began(tables: Warehouse) -> None:
+    stored = filled(tables, 10)
+    project, first = stored[0]
+    store_events(tables, project, [replace(first, event="again", received_at=NOW)])
+    runs = Runs(tables)
+    runs.reconciliations.stop()
+    ended = runs.reconciliations.run(runs.records.request(False, "asked"))
+    assert (ended.status, ended.removed) == ("interrupted", 0)
+    assert ended.finished_at is not None
+    assert Runs(tables).run().removed == 1
+    assert_whole(tables, stored)
+
+
+# ---- what nobody needs any more ----------------------------------------------
+
+
+def test_ids_leave_by_themselves_when_the_horizon_is_long_past(tables: Warehouse) -> None:
+    for days in range(6):
+        tables.command(f"INSERT INTO event_ids SELECT today() - {days}, now() - {days} * 86400, number, number FROM numbers(10)")
+    days_left = "SELECT arraySort(groupUniqArray(today() - received_on)) FROM event_ids"
+    deadline = time.monotonic() + 30
+    while (left := tables.query(days_left).rows[0][0]) != [0, 1, 2]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
