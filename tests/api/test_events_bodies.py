@@ -61,7 +61,7 @@ async def test_bodies_under_way_are_bounded_together_and_counted_back(api: Api, 
         begun = [asyncio.Event(), asyncio.Event()]
         tasks = [asyncio.create_task(api.client.post("/v1/events", content=held(event, 400_000), headers=headers)) for event in begun]
         for event in begun:
-            await event.wait()
+            await asyncio.wait_for(event.wait(), 10)
         check_refusal(await api.client.post("/v1/events", content=held(asyncio.Event(), 300_000), headers=headers))
         declared = await api.client.post("/v1/events", content=b" " * 300_000, headers=headers)
         check_refusal(declared)

@@ -92,6 +92,7 @@ def open_door(tmp_path: Path) -> Callable[..., Any]:
         spool_bytes: int = 100_000_000,
         segment_bytes: int = 1_000_000,
         rate: int = 1_000_000,
+        backlog_rows: int = 150_000,
         steps: Callable[[EventBatch], None] = lambda batch: None,
     ) -> AsyncIterator[Door]:
         spool = Spool(tmp_path / "spool", spool_bytes, sync=False, segment_bytes=segment_bytes)
@@ -101,7 +102,7 @@ def open_door(tmp_path: Path) -> Callable[..., Any]:
                 door.held.set()
                 assert door.go.wait(10)
 
-        pace = Pace(spool, rate, 150_000, lambda: False, SystemClock())
+        pace = Pace(spool, rate, backlog_rows, lambda: backlog_rows < 150_000, SystemClock())
         ingestor = Ingestor(
             spool, [held, *door_steps(None), steps], SystemClock(), Metrics(), pace,
             max_body_bytes=20_000_000, max_events=10_000, on_disk_failure=lambda: door.disk_failures.append("failed"),
@@ -326,6 +327,18 @@ async def test_a_stop_answers_every_request_and_200_only_for_what_is_on_disk(ope
         assert {event_id for _, event_id in door.on_disk()} == accepted
         assert all(isinstance(answer, Verdict | ShuttingDownError) for answer in answers.values())
         assert isinstance(await outcome_of(door.send([event("late")])), ShuttingDownError)
+        door.expect_nothing_held()
+
+
+async def test_a_request_held_back_over_a_stop_is_told_so(open_door: Any) -> None:
+    async with open_door(backlog_rows=1) as door:
+        await door.send([event(f"{n}") for n in range(6_000)])
+        late = asyncio.create_task(outcome_of(door.send([event("late")])))
+        await asyncio.sleep(0.05)
+        assert not late.done()
+        await asyncio.to_thread(door.ingestor.stop)
+        assert isinstance(await asyncio.wait_for(late, 10), ShuttingDownError)
+        assert len(door.on_disk()) == 6_000
         door.expect_nothing_held()
 
 
