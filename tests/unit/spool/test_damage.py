@@ -93,3 +93,14 @@ def test_a_record_that_names_more_bytes_than_there_are_reads_no_further_than_the
     reading = read_segment(path)
     assert reading.numbers == [1]
     assert len(reading.damages) == 1
+
+
+@pytest.mark.parametrize("inside", [0, 1, 4, 7, 8])
+def test_the_next_record_is_found_also_where_two_windows_of_the_search_meet(tmp_path: Path, inside: int) -> None:
+    """`inside`: bytes of its mark within the first window."""
+    window_end = (1 << 20) + 1  # behind the start of the damage, where the search begins one byte further
+    path, places = write_segment(tmp_path, [make_record(1, size=window_end - inside - HEADER_BYTES), make_record(2)])
+    data = bytearray(path.read_bytes())
+    data[places[0][0]] ^= 0xFF
+    path.write_bytes(data)
+    assert read_segment(path).numbers == [2]
