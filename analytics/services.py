@@ -45,6 +45,7 @@ from analytics.writer.live_recount import LiveRecount
 from analytics.writer.live_sink import LiveSink
 
 MIGRATE_AGAIN_SECONDS = 2.0
+FIRST_ATTEMPT_SECONDS = 5.0  # then the start goes on without a server that hangs or is slow to migrate
 RECONCILE_WAIT_SECONDS = 10.0  # for the writer to come between two batches
 _WRITE_KEY = re.compile(r"wk_[A-Za-z0-9_-]{5,100}\Z")
 _log = structlog.get_logger("analytics.services")
@@ -157,16 +158,23 @@ async def _migrated(warehouse: Warehouse, schema: WarehouseSchema) -> AsyncGener
             return True
         return schema.try_bring_up()
 
-    if await anyio.to_thread.run_sync(bring_up):
+    # A server that hangs is left to it, also at a stop; embedded data is ours alone, and no thread may be at it when it is closed.
+    attempt = partial(anyio.to_thread.run_sync, bring_up, abandon_on_cancel=not warehouse.embedded)
+    first = asyncio.create_task(attempt())
+    await asyncio.wait({first}, timeout=None if warehouse.embedded else FIRST_ATTEMPT_SECONDS)
+    if first.done() and first.result():  # or it raises what refuses the start
         yield
         return
 
     async def keep_trying() -> None:
         said = ""
+        current = first
         while not schema.ready.is_set():
-            await asyncio.sleep(MIGRATE_AGAIN_SECONDS)
+            if current.done():
+                await asyncio.sleep(MIGRATE_AGAIN_SECONDS)
+                current = asyncio.create_task(attempt())
             try:
-                await anyio.to_thread.run_sync(bring_up)
+                await current
             except AnalyticsError as error:  # the service is up and takes events: say it, and wait for whoever mends it
                 if said != error.detail:
                     said = error.detail

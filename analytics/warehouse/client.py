@@ -31,7 +31,8 @@ from analytics.warehouse.server_address import ServerAddress, parse_server_url
 Lane = Literal["writer", "question", "control", "reconcile"]
 LANE_SIZES: Mapping[Lane, int] = {"writer": 2, "question": 4, "control": 2, "reconcile": 1}
 CONNECT_SECONDS = 5
-ANSWER_SECONDS = 120  # without a byte from a server: while it works on a question, it sends progress
+# Longest without a byte from a server. While it works on a question it sends progress; while it works on anything else, it sends nothing.
+ANSWER_SECONDS: Mapping[Lane, int] = {"writer": 60, "question": 45, "control": 300, "reconcile": 900}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Rows:
 class Warehouse:
     """An open ClickHouse. Safe to use from many threads."""
 
-    def __init__(self, connect: Callable[[], Client], server: ServerAddress | None) -> None:
+    def __init__(self, connect: Callable[[Lane], Client], server: ServerAddress | None) -> None:
         """`connect` opens one more handle to the same engine; `server` is None for embedded chDB."""
         self._connect = connect
         self.server = server
@@ -226,7 +227,7 @@ class Warehouse:
                 client = self._idle[lane].get_nowait()
             except Empty:
                 try:
-                    client = self._connect()
+                    client = self._connect(lane)
                 except DRIVER_ERRORS as error:
                     raise connect_failure(error, self.server) from error
             yield client
@@ -240,7 +241,7 @@ class Warehouse:
             self._slots[lane].release()
 
 
-def connect_server(address: ServerAddress, *, to_database: bool = True) -> Client:
+def connect_server(address: ServerAddress, lane: Lane = "control", *, to_database: bool = True) -> Client:
     """Open a handle to a server, which takes two questions. Raises DRIVER_ERRORS."""
     parts: dict[str, Any] = {
         "interface": address.interface,
@@ -253,7 +254,7 @@ def connect_server(address: ServerAddress, *, to_database: bool = True) -> Clien
         "tz_mode": "aware",
         "compress": False,  # our answers are small
         "connect_timeout": CONNECT_SECONDS,
-        "send_receive_timeout": ANSWER_SECONDS,
+        "send_receive_timeout": ANSWER_SECONDS[lane],
         **address.options,
     }
     return clickhouse_connect.get_client(**parts)
@@ -272,7 +273,7 @@ def open_warehouse(url: str | None, embedded_path: Path) -> Warehouse:
     embedded_path.mkdir(parents=True, exist_ok=True)
     config = write_embedded_config(embedded_path)
 
-    def connect() -> Client:
+    def connect(lane: Lane) -> Client:
         return clickhouse_connect.get_client(
             interface="chdb", path=str(embedded_path / "store"), chdb_options={"config-file": str(config)}, tz_mode="aware"
         )

@@ -41,7 +41,7 @@ def prepare_server(warehouse: Warehouse) -> None:
     if address is None:
         return
     try:
-        client = connect_server(address)
+        client = connect_server(address, "question")
     except DRIVER_ERRORS as error:
         if error_code(error) != _UNKNOWN_DATABASE or address.database is None:
             raise connect_failure(error, address) from error
@@ -53,7 +53,7 @@ def prepare_server(warehouse: Warehouse) -> None:
 
 def _make_database(address: ServerAddress, name: str) -> None:
     try:
-        client = connect_server(address, to_database=False)
+        client = connect_server(address, "question", to_database=False)
     except DRIVER_ERRORS as error:
         raise connect_failure(error, address) from error
     try:

@@ -116,17 +116,19 @@ def test_with_every_store_by_url_nothing_is_embedded_and_everything_works(
 def test_with_the_server_away_events_wait_and_are_stored_once_when_it_is_back(
     make_group: MakeGroup, own_clickhouse_server: ClickHouseServer
 ) -> None:
-    server, name = own_clickhouse_server, database()
+    server, name = own_clickhouse_server.start(), database()
+    server.pause()
     group = make_group(clickhouse_url=server.url(name)).start()
     worker, sender = group.worker(), group.sender()
-    for prefix in ("first", "second"):  # before it was ever there, and later
+    # At the start it hangs; later it hangs again, then it is gone.
+    for prefix, back, away in (("a", server.resume, server.pause), ("b", server.resume, server.kill), ("c", server.start, server.kill)):
         for _ in range(2):
             send(sender, make_events(200, prefix))
         wait_for(lambda: not check(group, "clickhouse")["ok"], "the check to fail")
-        server.start()
+        back()
         expect_once(group, server, name, sender.log)
         wait_for(lambda: check(group, "clickhouse")["ok"] and check(group, "writer")["ok"], "the check to pass")
-        server.kill()
+        away()
     assert group.worker() == worker, "a server that is away ends no worker"
     assert group.service.log().count("cannot be reached: [Errno 111] Connection refused") < 6, "said once, not at every attempt"
 
