@@ -194,3 +194,25 @@ def test_a_user_without_the_right_to_insert_keeps_events_waiting(
     with pytest.raises(WarehouseUnavailableError, match="Not enough privileges"):
         store_events(limited, make_project(), [make_event()], token="a")
     limited.close()
+
+
+# ---- the compose file --------------------------------------------------------
+
+COMPOSE_CONFIG = Path(__file__).parents[2] / "docker" / "clickhouse" / "analytics.xml"
+# The image's own: the server's logs about itself, kept for ever.
+IMAGE_LOGS = ("query_log", "part_log", "error_log", "query_thread_log", "query_views_log", "metric_log", "trace_log", "query_metric_log")
+
+
+def test_the_configuration_of_the_compose_file_is_taken_and_keeps_the_servers_own_logs_small(tmp_path: Path) -> None:
+    one = "<{0}><database>system</database><table>{0}</table><partition_by>toYYYYMM(event_date)</partition_by></{0}>"
+    image = f"<clickhouse>{''.join(one.format(name) for name in IMAGE_LOGS)}</clickhouse>"
+    server = ClickHouseServer(tmp_path / "server", config={"00-image.xml": image, "analytics.xml": COMPOSE_CONFIG.read_text("utf-8")})
+    try:
+        server.start()
+        assert server.ask("SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage_to_ram_ratio'") == "0.7"
+        server.ask("SYSTEM FLUSH LOGS")
+        week = "engine_full LIKE '% TTL event_date + toIntervalDay(7) %'"
+        kept = server.ask(f"SELECT name, {week} FROM system.tables WHERE name LIKE '%\\_log' ORDER BY name")
+        assert kept.splitlines() == ["error_log\t1", "part_log\t1", "query_log\t1"]
+    finally:
+        server.kill()
