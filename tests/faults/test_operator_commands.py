@@ -43,6 +43,12 @@ def test_a_running_service_is_well_to_doctor_and_status(start_service: Start) ->
     answer = json.loads(status.stdout)
     assert (answer["url"], answer["status"]) == (service.url, "ready")
     assert answer["figures"]["analytics_spool_rows"] == 0
+    reconciled = analytics("reconcile", "--full", "--json", data_dir=here)
+    assert reconciled.returncode == 0, reconciled.stderr
+    record = json.loads(reconciled.stdout)
+    assert (record["status"], record["full"], record["removed"], set(record["drift"].values())) == ("finished", True, 0, {0})
+    said = analytics("reconcile", data_dir=here)
+    assert (said.returncode, said.stdout[:23]) == (0, "Removed 0 late repeats."), said.stderr
     service.stop()
     gone = analytics("status", data_dir=here)
     assert gone.returncode == 1
