@@ -126,9 +126,9 @@ class Group:
             self.stop()
         return read_stored(self.data_dir)
 
-    def reader(self) -> "Reader":
+    def reader(self, project: str = "default") -> "Reader":
         """Someone who may read everything, over HTTP."""
-        return Reader(self.url)
+        return Reader(self.url, project)
 
 
 class Reader:

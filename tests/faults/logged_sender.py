@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -44,14 +44,18 @@ class AnswerLog:
             for index, event in enumerate(events):
                 (self.refused if index in wrong else self.acknowledged).add(event["event_id"])
 
-    def expect_exactly(self, stored: StoredState, but: frozenset[str] = frozenset()) -> None:
-        """Each acknowledged id once in every table, with a content that may have come first; nothing else but unanswered ids.
+    def forget(self, ids: Iterable[str]) -> None:
+        """These were quarantined: they must not be stored, unless they are sent again."""
+        with self.lock:
+            for event_id in ids:
+                self.acknowledged.discard(event_id)
+                del self.contents[event_id]
 
-        `but`: acknowledged ids that must not be there (quarantined).
-        """
-        lost = sorted(self.acknowledged - but - stored.contents.keys())
+    def expect_exactly(self, stored: StoredState) -> None:
+        """Each acknowledged id once in every table, with a content that may have come first; nothing else but unanswered ids."""
+        lost = sorted(self.acknowledged - stored.contents.keys())
         assert not lost, f"{len(lost)} acknowledged events are lost: {lost[:5]}; {dict(stored.counts)}"
-        invented = sorted((stored.contents.keys() - self.contents.keys()) | (stored.contents.keys() & but))
+        invented = sorted(stored.contents.keys() - self.contents.keys())
         assert not invented, f"{len(invented)} events were stored that were never sent, or refused: {invented[:5]}"
         rows = len(stored.contents)
         assert {table: count[0] for table, count in stored.counts.items()} == dict.fromkeys(stored.counts, rows), "not once in every table"
