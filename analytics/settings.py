@@ -53,7 +53,9 @@ class Settings(BaseSettings):
     public_url: str | None = Field(None, description="Address the service is reached at from outside.")
 
     spool_max_bytes: int = Field(
-        8_000_000_000, ge=10_000_000, description="Events waiting on disk may take this much; then 503. A project may take half of it."
+        8_000_000_000,
+        ge=10_000_000,
+        description="Events waiting on disk may take this much; then 503. Of n projects each may take a part of n + 1.",
     )
     spool_backlog_rows: int = Field(
         150_000, ge=1_000, description="Above this many waiting events answers are slowed down, so that senders keep step."
