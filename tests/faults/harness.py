@@ -116,6 +116,18 @@ class Group:
         """A client with a log of its own, or that of another one."""
         return LoggedSender(lambda: self.url, WRITE_KEY, log)
 
+    def second_project(self, slug: str = "second") -> LoggedSender:
+        """Makes a project; a client that sends into it."""
+        form = {"username": "admin@example.com", "password": PASSWORD}
+        token = httpx.post(f"{self.url}/v1/auth/token", data=form, timeout=30).raise_for_status().json()["access_token"]
+        made = httpx.post(
+            f"{self.url}/v1/projects",
+            json={"slug": slug, "name": slug.title()},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+        )
+        return LoggedSender(lambda: self.url, made.raise_for_status().json()["write_key"])
+
     def wait_drained(self, seconds: float = 60.0) -> None:
         """Until nothing waits in the spool."""
         wait_for(lambda: spool_state(self.data_dir).drained, "the end of what waits", seconds)

@@ -48,6 +48,7 @@ def last_blocks(data_dir: Path) -> dict[str, int]:
     return {
         table: max((part.last for entry in folder.iterdir() if (part := part_of(entry.name))), default=0)
         for table, folder in table_folders(data_dir).items()
+        if folder.is_dir()
     }
 
 

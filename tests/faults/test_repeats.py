@@ -7,10 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.faults.harness import PASSWORD, Group
+from tests.faults.harness import Group
 from tests.faults.logged_sender import AnswerLog, LoggedSender
 from tests.faults.stored_state import change_tables
 
@@ -180,15 +179,7 @@ def test_an_id_counts_once_in_each_project(group: Group) -> None:
     first = group.sender()
     events = make_events(10)
     send(first, events, again(events, 1))
-    form = {"username": "admin@example.com", "password": PASSWORD}
-    token = httpx.post(f"{group.url}/v1/auth/token", data=form, timeout=30).raise_for_status().json()["access_token"]
-    made = httpx.post(
-        f"{group.url}/v1/projects",
-        json={"slug": "second", "name": "Second"},
-        headers={"Authorization": f"Bearer {token}"},
-        timeout=30,
-    ).raise_for_status()
-    second = LoggedSender(lambda: group.url, made.json()["write_key"])
+    second = group.second_project()
     send(second, again(events, 5), again(events, 6))
     group.wait_drained()
     for project, version in (("default", 0), ("second", 5)):
