@@ -108,15 +108,16 @@ async def test_an_engine_that_hangs_makes_it_degraded(api: Api, monkeypatch: pyt
 
 async def test_a_spool_without_room_makes_it_unready(api: Api) -> None:
     spool = api.services.event_path.spool
-    taken = api.settings.spool_max_bytes // 2
-    for project_id in ("a", "b"):
-        spool.reserve(project_id, taken)
+    room = api.settings.spool_max_bytes
+    taken = {"a": room // 2, "b": room // 3, "c": room - room // 2 - room // 3}
+    for project_id, size in taken.items():
+        spool.reserve(project_id, size)
     try:
         body = await until_status(api, "unready")
         assert not body["checks"]["spool"]["ok"]
     finally:
-        for project_id in ("a", "b"):
-            spool.release(project_id, taken)
+        for project_id, size in taken.items():
+            spool.release(project_id, size)
     await until_status(api, "ready")
 
 
