@@ -105,11 +105,10 @@ class Session:
 
     def _begin(self, statement: Statement, parameters: Mapping[str, Any]) -> Future[pa.Table]:
         self.check()
-        query_id = uuid4().hex
-        self._running = query_id
-        return self._asker.submit(
-            lambda: self._warehouse.query_arrow(statement.text(), parameters, lane="reconcile", settings=_SETTINGS, query_id=query_id)
-        )
+        # A name for its text, by which it is found among what runs. A comment would not do: chDB drops it from a text with parameters.
+        mark = self._running = f"reconcile-{uuid4().hex}"
+        text = f"WITH '{mark}' AS question {statement.text()}"
+        return self._asker.submit(lambda: self._warehouse.query_arrow(text, parameters, lane="reconcile", settings=_SETTINGS))
 
     def _answer(self, future: Future[pa.Table]) -> pa.Table:
         try:
@@ -125,14 +124,14 @@ class Session:
             self._running = None
 
     def _has_begun(self) -> bool:
-        begun = self._warehouse.query(clickhouse("reconcile/under_way").text(), {"mark": f"/*q:{self._running}*/"}, lane="control")
+        begun = self._warehouse.query(clickhouse("reconcile/under_way").text(), {"mark": self._running}, lane="control")
         return bool(begun.rows[0][0])
 
     def _kill(self) -> None:
-        query_id = self._running
-        if query_id is not None:
+        mark = self._running
+        if mark is not None:
             with suppress(AnalyticsError):  # what cannot be killed ends by its own limits
-                self._warehouse.command(f"KILL QUERY WHERE startsWith(query, '/*q:{query_id}*/') ASYNC")
+                self._warehouse.command(f"KILL QUERY WHERE startsWith(query, 'WITH') AND position(query, '{mark}') > 0 ASYNC")
 
     # ---- changes -----------------------------------------------------------------
 

@@ -110,14 +110,12 @@ class Warehouse:
         *,
         lane: Lane = "question",
         settings: Mapping[str, Any] | None = None,
-        query_id: str | None = None,
     ) -> pa.Table:
         """Run one SELECT of our own and read its answer as an Arrow table. Raises as `query`."""
-        query_id = query_id or uuid4().hex
         merged = {**QUESTION_SETTINGS, "max_result_rows": 0, **(settings or {})}
         with self._handle(lane) as client:
             try:
-                return client.query_arrow(f"/*q:{query_id}*/ {sql}", parameters=dict(parameters or {}), settings=merged)
+                return client.query_arrow(sql, parameters=dict(parameters or {}), settings=merged)
             except DRIVER_ERRORS as error:
                 raise question_failure(error) from error
 

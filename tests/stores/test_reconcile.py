@@ -429,11 +429,12 @@ def test_a_run_that_is_broken_off_anywhere_is_finished_by_later_ones(tables: War
 
 def test_a_run_is_interrupted_within_a_question(tables: Warehouse) -> None:
     session = Session(tables, None)
-    endless = Statement("endless", "SELECT count() AS n FROM numbers(1000000000000) WHERE sipHash64(number) = 1", frozenset(), frozenset())
+    text = "SELECT count() AS n FROM numbers(1000000000000) WHERE sipHash64(number) = {hash:UInt64}"
+    endless = Statement("endless", text, frozenset({"hash"}), frozenset())
     threading.Timer(0.3, session.stop).start()
     began = time.monotonic()
     with pytest.raises(InterruptedRunError):
-        session.ask(endless, {})
+        session.ask(endless, {"hash": 1})
     assert time.monotonic() - began < 5
     with pytest.raises(InterruptedRunError):
         session.ask(clickhouse("reconcile/parts"), {})
