@@ -128,7 +128,7 @@ class Group:
         )
         return LoggedSender(lambda: self.url, made.raise_for_status().json()["write_key"])
 
-    def wait_drained(self, seconds: float = 60.0) -> None:
+    def wait_drained(self, seconds: float = 120.0) -> None:
         """Until nothing waits in the spool."""
         wait_for(lambda: spool_state(self.data_dir).drained, "the end of what waits", seconds)
 

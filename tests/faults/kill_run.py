@@ -149,7 +149,7 @@ class KillRun:
                 threading.Event().wait(0.005)
             return seen
         wanted = self._landings_before(aim)
-        for item in watch.wait(30):
+        for item in watch.wait(60):
             seen.append(item)
             if aim is Phase.VERDICT and item.folder == "spool" and item.name == "verdict" and not item.created:
                 return seen
@@ -157,7 +157,7 @@ class KillRun:
                 if aim is Phase.INSERTED:
                     threading.Event().wait(0.05)  # it goes on to the checkpoint, where the FIFO holds it
                 return seen
-        raise AssertionError(f"no moment for {aim} in 30 s: {seen}")
+        raise AssertionError(f"no moment for {aim} in 60 s: {seen}")
 
     def _landings_before(self, aim: Phase) -> int:
         if aim in (Phase.REPLAY, Phase.LOGGED, Phase.UNLOGGED):
@@ -198,7 +198,7 @@ class KillRun:
         with self._watch() as watch:
             self.group.release()
             seen = list[Appeared]()
-            for item in watch.wait(30):
+            for item in watch.wait(60):
                 seen.append(item)
                 if is_landing(item) or item.name == "checkpoint":
                     break
