@@ -141,7 +141,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             live=live,
             live_tickets=Tickets(cache),
             health=health,
-            questions=Questions(warehouse, clock, event_path.watermark),
+            questions=Questions(warehouse, clock, event_path.watermark, metrics),
             stored_events=StoredEvents(warehouse, clock),
             rejected_events=RejectedEvents(warehouse, clock),
             reconciliations=Reconciliations(warehouse, clock, metrics, wanted, hold=hold, watermark=event_path.watermark),

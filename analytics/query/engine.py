@@ -4,18 +4,20 @@ The one thing to know: the watermark is read before the first statement runs, so
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
 from uuid import uuid4
 
 from analytics.clock import Clock
 from analytics.domain.project import Project
-from analytics.errors import LimitExceededError
+from analytics.errors import AnalyticsError, LimitExceededError
 from analytics.query.compiler import Compiled, compile_series, compile_top
 from analytics.query.planner import SeriesPlan, plan_trend
 from analytics.query.result import Meta, TrendAnswer, TrendLine, source_of, trend_lines
 from analytics.query.spec import TrendSpec
+from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Rows, Warehouse
 
 MAX_GROUP_TEXT = 100_000  # characters of the values of all groups: they are asked for a second time, as parameters
@@ -25,10 +27,11 @@ Watermark = Callable[[], datetime]
 class Questions:
     """The engine of all questions over one warehouse. `watermark` says up to when every answered event is stored."""
 
-    def __init__(self, warehouse: Warehouse, clock: Clock, watermark: Watermark) -> None:
+    def __init__(self, warehouse: Warehouse, clock: Clock, watermark: Watermark, metrics: Metrics) -> None:
         self._warehouse = warehouse
         self._clock = clock
         self._watermark = watermark
+        self._metrics = metrics
 
     async def trends(self, project: Project, spec: TrendSpec) -> TrendAnswer:
         """The values of every series of `spec` over the project's events.
@@ -36,12 +39,27 @@ class Questions:
         Raises InvalidQueryError if a demanded rollup cannot answer, LimitExceededError, QueryTimeoutError, WarehouseUnavailableError.
         Exact quantiles and distinct counts hold their values in memory: at the limit of a question's memory they fail, they never estimate.
         """
+        with self._measured("trends"):
+            return await self._trends(project, spec)
+
+    async def _trends(self, project: Project, spec: TrendSpec) -> TrendAnswer:
         asking = _Asking(self._warehouse, self._watermark())
         plans = plan_trend(spec, project.timezone)
         lines: list[TrendLine] = []
         for plan in plans:
             lines += await self._series(asking, project, spec, plan)
         return TrendAnswer(spec.buckets.labels, lines, asking.meta(plans))
+
+    @contextmanager
+    def _measured(self, kind: str) -> Generator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        except AnalyticsError as error:
+            self._metrics.question_errors.labels(error.code).inc()
+            raise
+        finally:
+            self._metrics.question_seconds.labels(kind).observe(time.perf_counter() - started)
 
     async def _series(self, asking: "_Asking", project: Project, spec: TrendSpec, plan: SeriesPlan) -> list[TrendLine]:
         today = self._clock.now().date()

@@ -105,11 +105,6 @@ class Metrics:
             "reconcile_finished_timestamp_seconds", "When the last reconciliation that ended well did, in Unix seconds; 0: never."
         )
         self.reconcile_removed = self._counter("reconcile_removed", "Late repeats removed by reconciliation.")
-        self.balance_events = self._gauge(
-            "balance_events",
-            "Received = stored + duplicate + refused + quarantined + waiting, of this node; each term, and their difference as `off`.",
-            "term",
-        )
 
     def _questions(self) -> None:
         self.question_seconds = self._histogram("question_seconds", "One question to the warehouse, by kind.", _QUESTION_BUCKETS, "kind")

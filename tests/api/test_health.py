@@ -150,3 +150,19 @@ async def test_metrics_count_what_was_sent(api: Api) -> None:
     assert await value("analytics_http_requests_total", method="GET", status="2xx") >= 2
     for store in PARTS:
         assert await value("analytics_store_up", store=store) == 1
+
+
+async def test_metrics_count_questions_and_those_that_fail(api: Api) -> None:
+    def value(text: str, name: str) -> float:
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        return sum(sample.value for sample in samples if sample.name == name)
+
+    trends = f"/v1/projects/{api.settings.bootstrap_project}/trends"
+    question = {"date_from": "2026-01-01", "date_to": "2026-01-02", "interval": "day", "series": [{"event": "a", "metric": "total"}]}
+    assert (await api.owner.post(trends, json=question)).status_code == 200
+    demanded = {**question, "source": "rollup", "interval": "minute"}
+    refused = await api.owner.post(trends, json=demanded)
+    assert refused.status_code == 422
+    text = (await api.nobody.get("/metrics")).text
+    assert value(text, "analytics_question_seconds_count") == 2
+    assert value(text, "analytics_question_errors_total") == 1

@@ -13,6 +13,7 @@ from analytics.domain.time_range import Interval, WeekStart
 from analytics.errors import InvalidQueryError
 from analytics.query.engine import Questions
 from analytics.query.spec import Breakdown, Metric, Series, SourceChoice, TrendSpec, make_trend_spec
+from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
 from tests.factories.stored_events import StoredEvent, make_event, make_project, store_events
 from tests.factories.trend_oracle import Line, expected_lines, tidy
@@ -135,7 +136,7 @@ def tidied(lines: list[Line]) -> list[Line]:
 
 def test_rollup_answer_is_raw_answer_is_brute_force(warehouse: Warehouse) -> None:
     as_of = NOW - timedelta(seconds=1)
-    questions = Questions(warehouse, FixedClock(NOW), lambda: as_of)
+    questions = Questions(warehouse, FixedClock(NOW), lambda: as_of, Metrics())
     sources = set[str]()
 
     @settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))

@@ -36,7 +36,6 @@ PROMISED = [
     "dedup_filter_bytes",
     "reconcile_drift_rows",
     "reconcile_removed",
-    "balance_events",
     "question_seconds",
     "question_errors",
     "build_info",
