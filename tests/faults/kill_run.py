@@ -96,7 +96,7 @@ class KillRun:
     def learn_order(self) -> None:
         """Find out in which order the tables of this data dir get their parts: it differs between data dirs."""
         with self._watch() as watch:
-            self.sender.send_until_accepted(self._batch(months=1))
+            self.sender.send_until_accepted(self.batch(months=1))
             self.group.wait_drained()
             self._order = landings(list(watch.pending()))
         assert sorted(self._order) == sorted(TABLES), self._order
@@ -106,7 +106,7 @@ class KillRun:
         self.group.wait_drained()
         fifo = self.group.data_dir / "spool" / HELD[aim] if aim in HELD else None
         months = self._chance.choice((1, 1, 2)) if aim in (None, Phase.REPLAY) else 1
-        batch = self._batch(months)
+        batch = self.batch(months)
         again = threading.Thread(target=self.sender.send_until_accepted, args=(batch,), daemon=True)
         others = threading.Thread(target=self._trickle, args=(stop := threading.Event(),), daemon=True)
         with self._watch() as watch:
@@ -212,7 +212,7 @@ class KillRun:
 
     # ---- events -----------------------------------------------------------
 
-    def _batch(self, months: int) -> list[dict[str, Any]]:
+    def batch(self, months: int) -> list[dict[str, Any]]:
         """New events, repeats of earlier ones with other contents, and repeats among themselves, shuffled."""
         new = [self._event(uuid.uuid4().hex, months) for _ in range(self._chance.randint(8, 20))]
         old = [self._event(event["event_id"], months) for event in self._chance.sample(self._sent, min(6, len(self._sent)))]
