@@ -213,12 +213,12 @@ class KillRun:
     # ---- events -----------------------------------------------------------
 
     def batch(self, months: int) -> list[dict[str, Any]]:
-        """New events, repeats of earlier ones with other contents, and repeats among themselves, shuffled."""
+        """New events, repeats of earlier ones with other contents, repeats among themselves, and one that is refused."""
         new = [self._event(uuid.uuid4().hex, months) for _ in range(self._chance.randint(8, 20))]
         old = [self._event(event["event_id"], months) for event in self._chance.sample(self._sent, min(6, len(self._sent)))]
         self._sent += new
-        batch = [*new, *new[:3], *old]
-        tail = batch[len(new) :]
+        wrong = {name: value for name, value in self._event(uuid.uuid4().hex, months).items() if name != "user_id"}
+        tail = [*new[:3], *old, wrong]
         self._chance.shuffle(tail)
         return [*new, *tail]
 

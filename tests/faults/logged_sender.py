@@ -16,7 +16,7 @@ Event = Mapping[str, Any]
 
 def content_of(event: Event) -> tuple[str, str, int | None]:
     """What tells two contents of the same id apart: name, user, and the number `v` in its properties."""
-    return event["event"], event["user_id"], event.get("properties", {}).get("v")
+    return event["event"], event.get("user_id", ""), event.get("properties", {}).get("v")
 
 
 @dataclass
@@ -25,7 +25,8 @@ class AnswerLog:
 
     contents: dict[str, list[tuple[str, str, int | None]]] = field(default_factory=dict[str, list[tuple[str, str, int | None]]])
     acknowledged: set[str] = field(default_factory=set[str])
-    refused: set[str] = field(default_factory=set[str])
+    refused: Counter[str] = field(default_factory=Counter[str])  # by id: answers that refused it
+    sent: Counter[str] = field(default_factory=Counter[str])  # by id: requests with it
     unanswered: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -33,6 +34,7 @@ class AnswerLog:
         """Before a request: until an id is acknowledged, any content sent may be the first stored."""
         with self.lock:
             for event in events:
+                self.sent[event["event_id"]] += 1
                 if event["event_id"] not in self.acknowledged:
                     self.contents.setdefault(event["event_id"], []).append(content_of(event))
 
@@ -42,7 +44,10 @@ class AnswerLog:
         assert answer["accepted"] == len(events) - len(wrong), answer
         with self.lock:
             for index, event in enumerate(events):
-                (self.refused if index in wrong else self.acknowledged).add(event["event_id"])
+                if index in wrong:
+                    self.refused[event["event_id"]] += 1
+                else:
+                    self.acknowledged.add(event["event_id"])
 
     def forget(self, ids: Iterable[str]) -> None:
         """These were quarantined: they must not be stored, unless they are sent again."""
@@ -62,8 +67,19 @@ class AnswerLog:
         assert [stored.counts[table][1] for table in ("events", "user_timeline", "event_ids")] == [rows] * 3, "ids are not distinct"
         for event_id, content in stored.contents.items():
             assert content in self.contents[event_id], f"{event_id}: a later content won"
+        self._expect_refusals(stored)
         names = Counter(content[0] for content in stored.contents.values())
         assert {table: dict(found) for table, found in stored.by_name.items()} == {table: dict(names) for table in stored.by_name}
+
+    def _expect_refusals(self, stored: StoredState) -> None:
+        """Each answered refusal is kept, once; an unanswered request may have left its own."""
+        kept = Counter(event_id for event_id, status, _, _ in stored.rejected if status == "refused")
+        wrong = {
+            event_id: (kept[event_id], times)
+            for event_id, times in self.refused.items()
+            if not times <= kept[event_id] <= self.sent[event_id]
+        }
+        assert not wrong, f"refusals kept too seldom or too often (kept, answered): {wrong}"
 
 
 @dataclass(frozen=True, slots=True)

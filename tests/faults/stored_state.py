@@ -67,8 +67,15 @@ class SpoolState:
 
 
 def spool_state(data_dir: Path) -> SpoolState:
-    """Read them."""
-    folder = data_dir / "spool"
+    """Read them, also while the service runs."""
+    while True:
+        try:
+            return _spool_state(data_dir / "spool")
+        except FileNotFoundError:
+            continue  # a segment was stored and removed meanwhile
+
+
+def _spool_state(folder: Path) -> SpoolState:
     content = unseal(read_file(folder / "checkpoint") or b"") or b"0 0"
     checkpoint = Position(*map(int, content.split()))
     end = Position(0, 0)
