@@ -6,7 +6,7 @@ the writer between two batches.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,8 +20,9 @@ from analytics.reconcile.months import Window
 from analytics.reconcile.session import Session
 from analytics.statements import Statement, clickhouse
 
-KEYS_A_ROUND = 20_000
-PLACES_A_DELETION = 10_000
+KEYS_A_ROUND = 200_000
+KEYS_BY_NAME = 10_000  # more than that are cheaper looked at among all
+PLACES_A_DELETION = 40_000
 DAYS_A_BATCH = 1_000
 _ROUNDS = 50
 _log = structlog.get_logger("analytics.reconcile")
@@ -31,13 +32,15 @@ _log = structlog.get_logger("analytics.reconcile")
 class Rollup:
     """A table that a view fills from `events`. `sums`: its rows are keys with numbers of events; else a row an event.
 
-    `day` is the column of its day; `days` and `keys` are the statements that compare it, `delete` the one that deletes rows by place.
+    `day` is the column of its day. The statements compare it, ever more closely, by days, by hashes of keys and by keys with the places of
+    their rows; `delete` deletes rows by place.
     """
 
     name: str
     day: str
     sums: bool
     days: Statement
+    differences: Statement
     keys: Statement
     delete: Statement
 
@@ -50,6 +53,7 @@ def rollups() -> tuple[Rollup, ...]:
             "date",
             True,
             clickhouse("reconcile/event_counts_days"),
+            clickhouse("reconcile/event_counts_differences"),
             clickhouse("reconcile/event_counts_keys"),
             clickhouse("reconcile/delete_event_counts_places"),
         ),
@@ -58,6 +62,7 @@ def rollups() -> tuple[Rollup, ...]:
             "local_date",
             True,
             clickhouse("reconcile/user_days_days"),
+            clickhouse("reconcile/user_days_differences"),
             clickhouse("reconcile/user_days_keys"),
             clickhouse("reconcile/delete_user_days_places"),
         ),
@@ -66,6 +71,7 @@ def rollups() -> tuple[Rollup, ...]:
             "date",
             False,
             clickhouse("reconcile/user_timeline_days"),
+            clickhouse("reconcile/user_timeline_differences"),
             clickhouse("reconcile/user_timeline_keys"),
             clickhouse("reconcile/delete_user_timeline_places"),
         ),
@@ -121,21 +127,23 @@ class RollupRepair:
     def _repair_slice(self, days: Sequence[_Day], slices: int, number: int) -> int:
         values: dict[str, Any] = {
             "days": [(day.project_id, day.day.isoformat()) for day in days],
+            "projects": sorted({day.project_id for day in days}),
+            "first": min(day.day for day in days).isoformat(),
+            "last": max(day.day for day in days).isoformat(),
             "going": self._going,
             "slices": slices,
             "slice": number,
             "rows": KEYS_A_ROUND,
         }
-        if "projects" in self._rollup.keys.parameters:
-            values["projects"] = sorted({day.project_id for day in days})
-            values["first"], values["last"] = min(day.day for day in days).isoformat(), max(day.day for day in days).isoformat()
         counted: dict[int, int] = {}
         for _ in range(_ROUNDS):
-            first = self._session.ask_at_rest(self._rollup.keys, values)
+            first = self._ask(self._rollup.differences, values)
             if not first.num_rows:
                 break
             self._session.wait(self._settle_seconds)
-            differing = _in_both(first, self._session.ask_at_rest(self._rollup.keys, values))
+            by_name = first.num_rows <= KEYS_BY_NAME
+            named = {"all_keys": int(not by_name), "keys": _keys(first) if by_name else []}
+            differing = _in_both(first, self._ask(self._rollup.keys, {**values, **named}))
             if not differing.num_rows:
                 break
             for key, off in zip(_keys(differing), _missing(differing).tolist(), strict=True):
@@ -144,6 +152,9 @@ class RollupRepair:
         else:
             _log.warning("a rollup could not be put right: the next run goes on", table=self._rollup.name)
         return sum(counted.values())
+
+    def _ask(self, statement: Statement, values: Mapping[str, Any]) -> pa.Table:
+        return self._session.ask_at_rest(statement, {name: values[name] for name in statement.parameters})
 
     def _put_right(self, differing: pa.Table) -> None:
         true = differing.column("true_events").to_numpy()
@@ -157,12 +168,15 @@ class RollupRepair:
 
     def _delete(self, differing: pa.Table, keep: NDArray[np.int64]) -> None:
         """Delete the rows of each key but the first `keep` of them; -1: none of its rows."""
-        parts, offsets = differing.column("parts"), differing.column("offsets")
-        places: list[tuple[str, int]] = []
+        places: list[int] = []
+        months: set[str] = set()
         for row in np.flatnonzero(keep >= 0).tolist():
-            places += list(zip(parts[row].as_py(), offsets[row].as_py(), strict=True))[int(keep[row]) :]
-        if places:  # a deletion renames all parts, so what is beyond the first places must be looked up again
-            self._session.delete(self._rollup.name, self._rollup.delete, {"places": places[:PLACES_A_DELETION]})
+            if len(places) >= PLACES_A_DELETION:
+                break  # a deletion renames all parts: what is beyond these places must be looked up again
+            places += differing.column("places")[row].as_py()[int(keep[row]) :]
+            months.add(f"{differing.column(self._rollup.day)[row].as_py():%Y%m}")
+        if places:
+            self._session.delete(self._rollup.name, self._rollup.delete, {"months": sorted(months), "places": places})
 
     def _insert(self, differing: pa.Table, events: NDArray[np.int64]) -> None:
         """Add to each key the number of its `events`: as one row with the number, or as so many rows."""
@@ -178,7 +192,7 @@ class RollupRepair:
         self._session.insert(self._rollup.name, added)
 
 
-_NOT_KEYS = ("key", "true_events", "stored_events", "parts", "offsets")
+_NOT_KEYS = ("key", "true_events", "stored_events", "places")
 
 
 def _batches(days: Sequence[_Day], rows_a_batch: int) -> Iterator[Sequence[_Day]]:

@@ -40,7 +40,7 @@ class RunOptions:
 
     settle_seconds: float
     ids_a_slice: int = IDS_A_SLICE
-    rows_a_slice: int = 2_000_000
+    rows_a_slice: int = 5_000_000
 
 
 def reconcile(

@@ -1,5 +1,5 @@
 -- name: delete_repeats
--- Deletes rows of events in some months (yyyymm) by the hash of all that tells one row of an id from another, as reconcile/repeats makes it.
+-- Deletes rows of events in some months (yyyymm) by the hash of all that tells one row of an id from another (see reconcile/repeats).
 DELETE FROM events
 WHERE toYYYYMM(date) IN {months:Array(UInt32)}
   AND id_hash IN {hashes:Array(UInt64)}
