@@ -28,6 +28,7 @@ from analytics.spool.spool import RecordKind, Spool
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
 from analytics.warm_up import warm_up_events, warm_up_warehouse
+from analytics.writer.known_ids import KnownIds
 from analytics.writer.writer import Writer
 
 # The supervisor restarts a worker that ends with this: the disk failed, nothing may be acknowledged by this process any more.
@@ -73,7 +74,8 @@ async def open_event_path(
     warehouse: Warehouse,
     *,
     prepare: Callable[[], None],
-    stored: Callable[[str, pa.RecordBatch], None],
+    stored: Callable[[str, pa.RecordBatch, bool], None],
+    wants_rest: Callable[[], bool],
     idle: Callable[[], None],
     quarantined: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[EventPath]:
@@ -96,10 +98,11 @@ async def open_event_path(
             folder,
             batch_max_rows=settings.batch_max_rows,
             batch_max_wait_seconds=settings.batch_max_wait_ms / 1000,
-            horizon_ids=settings.dedup_horizon_ids,
+            known=KnownIds(settings.dedup_horizon_ids),
             sync=settings.spool_sync,
             prepare=partial(_prepare, prepare, warehouse),
             stored=stored,
+            wants_rest=wants_rest,
             idle=idle,
             quarantined=quarantined,
             damaged=lambda: os._exit(EXIT_DISK_FAILED),

@@ -117,6 +117,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
                 warehouse,
                 prepare=partial(_until_migrated, schema),
                 stored=sink.stored,
+                wants_rest=sink.wants_rest,
                 idle=sink.idle,
                 quarantined=wanted.ask_after_quarantine,
             )

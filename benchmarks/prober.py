@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.wire import Pool, request_head, with_length
 
 PROBE_EVENT = "load_probe"
-POLL_SECONDS = 0.2  # of each poll; half of it is in every figure. Polling is load too: 10 questions a second for both
+POLL_SECONDS = 0.2  # of each source: a question costs about 10 ms of a core, which the service does not have for events
 Source = Literal["raw", "rollup"]
 SOURCES: tuple[Source, ...] = ("raw", "rollup")
 

@@ -72,11 +72,20 @@ class LiveCounters:
         self._next_check = 0.0
         self._next_recount = 0.0
 
-    def record(self, token: str, batches: Sequence[LiveBatch]) -> Outcome:
-        """Count a stored batch once, however often it is recorded with this `token`. Never raises for Redis or the warehouse."""
+    @property
+    def stale(self) -> bool:
+        """Whether batches may be missing, so that all is to be counted anew."""
+        return self._stale
+
+    def record(self, token: str, batches: Sequence[LiveBatch], may_recount: bool = True) -> Outcome:
+        """Count a stored batch once, however often it is recorded with this `token`. Never raises for Redis or the warehouse.
+
+        Without `may_recount` (the warehouse holds a part of another batch) a batch that comes while the counters are stale is lost until
+        they are counted anew.
+        """
         started = time.perf_counter()
         try:
-            outcome = self._record(token, batches)
+            outcome = self._record(token, batches, may_recount)
         except CacheUnavailableError as error:
             outcome = "lost"
             if not self._stale:
@@ -99,8 +108,10 @@ class LiveCounters:
 
     # ---- steps -----------------------------------------------------------
 
-    def _record(self, token: str, batches: Sequence[LiveBatch]) -> Outcome:
+    def _record(self, token: str, batches: Sequence[LiveBatch], may_recount: bool) -> Outcome:
         self._look()
+        if self._stale and not may_recount:
+            return "lost"
         if self._stale and self._count_anew(token):
             return "recounted"
         members = _Members(batches)
@@ -108,7 +119,7 @@ class LiveCounters:
         answer = self._run_script(payload, members)
         if answer == 2:  # emptied since the last look
             self._stale = True
-            return "recounted" if self._count_anew(token) else "lost"
+            return "recounted" if may_recount and self._count_anew(token) else "lost"
         return "counted" if answer == 1 else "repeat"
 
     def _look(self) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from msgspec import UNSET
-from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from analytics.domain.project import Project
@@ -62,33 +61,34 @@ class EventBatch:
 
 def make_batch(project: Project, received_ms: int, events: Sequence[Event], sender_ips: Sequence[str]) -> EventBatch:
     """Columns of `events` (at least one)."""
-    names, users, anonymous, ids, sessions, times, sent, properties, contexts, extras = zip(*map(astuple, events), strict=True)
-    ips, agents, pages, campaigns, locales, zones = zip(*[astuple(context or _NO_CONTEXT) for context in contexts], strict=True)
-    urls, titles, referrers = zip(*[astuple(page or _NO_PAGE) for page in pages], strict=True)
-    if any(campaigns):
-        columns = zip(*[astuple(campaign or _NO_CAMPAIGN) for campaign in campaigns], strict=True)
-        campaign_columns = dict[str, Texts](zip(_CAMPAIGN_MEMBERS, columns, strict=True))
-    else:
-        campaign_columns = dict[str, Texts]()
+    # A list a member: tuples of whole events would be tens of thousands of objects for the garbage collector to walk.
+    contexts = [event.context or _NO_CONTEXT for event in events]
+    pages = [context.page or _NO_PAGE for context in contexts]
+    extras = [event.extra for event in events]
+    campaign = dict[str, Texts]()
+    if any(context.campaign for context in contexts):
+        campaigns = [context.campaign or _NO_CAMPAIGN for context in contexts]
+        for member in _CAMPAIGN_MEMBERS:
+            campaign[member] = [getattr(found, member) for found in campaigns]
     return EventBatch(
         project,
         received_ms,
         sender_ips,
-        names,
-        users,
-        anonymous,
-        ids,
-        sessions,
-        times,
-        sent,
-        list(map(bytes, properties)),
-        ips,
-        agents,
-        locales,
-        zones,
-        urls,
-        titles,
-        referrers,
-        campaign_columns,
+        [event.event for event in events],
+        [event.user_id for event in events],
+        [event.anonymous_id for event in events],
+        [event.event_id for event in events],
+        [event.session_id for event in events],
+        [event.timestamp for event in events],
+        [event.sent_at for event in events],
+        [bytes(event.properties) for event in events],
+        [context.ip for context in contexts],
+        [context.user_agent for context in contexts],
+        [context.locale for context in contexts],
+        [context.timezone for context in contexts],
+        [page.url for page in pages],
+        [page.title for page in pages],
+        [page.referrer for page in pages],
+        campaign,
         None if all(extra is UNSET for extra in extras) else [None if extra is UNSET else extra for extra in extras],
     )

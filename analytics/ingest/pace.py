@@ -20,7 +20,7 @@ _LONGEST_WAIT_SECONDS = 2.0
 _STEP_SECONDS = 0.01
 # Events that waited this long, with as many behind them, mean that senders are faster than the warehouse: held back here, those that are
 # taken stay fresh within a second whatever the machine can do.
-_BEHIND_SECONDS = 0.4
+_BEHIND_SECONDS = 0.8
 _FEWEST_BEHIND = 5_000
 
 

@@ -87,7 +87,7 @@ class Spool:
         self._count_what_waits()
         numbers = segment_numbers(folder)
         # A new segment at each start: a torn end of the last one stays where it is and is read as what it is.
-        self._committed = self._open_segment(max([*numbers, self._checkpoint.segment]) + 1)
+        self._committed = self._open_segment(max([*numbers, self._checkpoint.segment if self._checkpoint.offset else 0]) + 1)
 
     # ---- the way in -------------------------------------------------------
 
@@ -154,11 +154,16 @@ class Spool:
         """Everything before it is on disk."""
         return self._committed
 
-    def wait_for_rows(self, rows: int, timeout_seconds: float) -> int:
-        """Wait until `rows` events wait, or the time is over, or `wake` is called; the number that wait."""
+    def wait_for_rows(self, rows: int, timeout_seconds: float, unless: Callable[[], bool] | None = None) -> int:
+        """Wait until `rows` events wait, or the time is over, or `wake` is called; the number that wait.
+
+        `unless` ends the wait too once it is true; whoever makes it so calls `wake`.
+        """
         with self._grown:
             woken = self._woken
-            self._grown.wait_for(lambda: self.pending_rows() >= rows or self._woken != woken, timeout_seconds)
+            self._grown.wait_for(
+                lambda: self.pending_rows() >= rows or self._woken != woken or (unless is not None and unless()), timeout_seconds
+            )
             return self.pending_rows()
 
     def wake(self) -> None:
@@ -360,7 +365,8 @@ class Spool:
             return Position(int(segment), int(offset))
         if data is not None:
             log.error("spool.checkpoint_damaged")
-        return Position(min(segment_numbers(self._folder), default=0), 0)
+        # The same before the first checkpoint as at the next start: a verdict is known by where its batch begins.
+        return Position(min(segment_numbers(self._folder), default=1), 0)
 
     def _node_name(self) -> str:
         """A name for this spool: batches of two nodes, or of two lives of an emptied folder, must not share a token."""

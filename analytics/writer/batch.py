@@ -128,23 +128,23 @@ def token_of(node: str, start: Position, end: Position) -> str:
     return f"{node}:{start.segment}:{start.offset}:{end.segment}:{end.offset}"
 
 
-def save_verdict(folder: Path, verdict: Verdict, sync: bool) -> None:
-    """Put the verdict on disk."""
-    replace_file(folder / "verdict", seal(msgspec.msgpack.encode(verdict)), sync=sync)
+def save_verdicts(folder: Path, verdicts: Sequence[Verdict], sync: bool) -> None:
+    """Put the verdicts of the batches under way on disk, in their order, in place of those before."""
+    replace_file(folder / "verdict", seal(msgspec.msgpack.encode(verdicts)), sync=sync)
 
 
-def load_verdict(folder: Path) -> Verdict | None:
-    """The verdict of the batch that was under way when the last process ended, None if there is none.
+def load_verdicts(folder: Path) -> list[Verdict]:
+    """The verdicts that were saved last, in the order of their batches; batches behind the checkpoint may be among them.
 
     Raises CorruptVerdictError if the file is not what was written.
     """
     data = read_file(folder / "verdict")
     if data is None:
-        return None
+        return []
     content = unseal(data)
     if content is None:
         raise CorruptVerdictError("The verdict file of the spool is damaged.")
-    return msgspec.msgpack.decode(content, type=Verdict)
+    return msgspec.msgpack.decode(content, type=list[Verdict])
 
 
-__all__ = ["Batch", "Verdict", "load_verdict", "read_batch", "save_verdict", "token_of"]
+__all__ = ["Batch", "Verdict", "load_verdicts", "read_batch", "save_verdicts", "token_of"]

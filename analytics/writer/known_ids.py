@@ -1,9 +1,12 @@
 """Which event ids have been stored of late: certain for the latest millions, a filter that never forgets for the rest.
 
-An id is its 128-bit hash, as two uint64 columns (id_hash, id_check). `RecentIds` says "known" with certainty. `IdFilter` says "surely new"
-or "maybe"; the few "maybe" are looked up in the warehouse. Neither is saved: both are rebuilt from table `event_ids` at a start.
+An id is its 128-bit hash, as two uint64 columns (id_hash, id_check). `RecentIds` says "known" with certainty, and "new" too while it has
+forgotten nothing. From then on `IdFilter` says "surely new" or "maybe"; the few "maybe" are looked up in the warehouse. Neither is saved:
+both are rebuilt from table `event_ids` at a start.
 """
 
+import contextlib
+import mmap
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,16 +14,22 @@ from numpy.typing import NDArray
 
 Hashes = NDArray[np.uint64]
 _WAYS = 8
+_GROWTH = 16
+_MOST_SPILLED = 200_000
 
 
 class RecentIds:
     """A set-associative table of the latest ids, exact on all 128 bits; the oldest of a bucket makes way.
 
-    Grows by doubling while it fills, up to `capacity` slots of 16 bytes, so that an idle service stays small.
+    Grows in few large steps while it fills, up to `capacity` slots of 16 bytes: an idle service stays small, and no step moves so many
+    ids that the writer would be late. What has to make way before
+    the table is full is kept beside it, and `complete` stays True: it then knows every id that was ever added.
     """
 
-    def __init__(self, capacity: int, initial: int = 1 << 16) -> None:
+    def __init__(self, capacity: int, initial: int = 1 << 16, most_spilled: int = _MOST_SPILLED) -> None:
         self._capacity = 1 << max(initial.bit_length() - 1, (capacity - 1).bit_length())
+        self._most_spilled = most_spilled
+        self.complete = True
         self._allocate(min(initial, self._capacity))
 
     def known(self, hashes: Hashes, checks: Hashes) -> NDArray[np.bool_]:
@@ -29,57 +38,84 @@ class RecentIds:
         found = np.zeros(len(hashes), np.bool_)
         rows, ways = np.nonzero(self._hashes[buckets] == hashes[:, None])  # a bucket's hashes are one cache line
         found[rows[self._checks[buckets[rows], ways] == checks[rows]]] = True
+        if len(self._spilled_hashes):
+            for row in np.flatnonzero(np.isin(hashes, self._spilled_hashes) & ~found):
+                at = self._spilled_hashes == hashes[row]
+                found[row] = bool((self._spilled_checks[at] == checks[row]).any())
         return found
 
     def add(self, hashes: Hashes, checks: Hashes) -> None:
         """Remember ids; distinct, and not known before."""
         self._count += len(hashes)
-        while self._count > self._slots // 2 and self._slots < self._capacity:
+        while self._count > self._slots // 4 and self._slots < self._capacity:
             self._grow()
         self._put(hashes, checks)
 
     def discard(self, hashes: Hashes) -> None:
-        """Forget ids, whatever their checks: they are then looked up in the warehouse."""
+        """Forget ids, whatever their checks."""
         buckets = (hashes >> self._shift).astype(np.int64)
         rows, ways = np.nonzero(self._hashes[buckets] == hashes[:, None])
         self._hashes[buckets[rows], ways] = 0
         self._checks[buckets[rows], ways] = 0
+        kept = ~np.isin(self._spilled_hashes, hashes)
+        self._spilled_hashes, self._spilled_checks = self._spilled_hashes[kept], self._spilled_checks[kept]
 
     @property
     def size_bytes(self) -> int:
         """Memory of the table."""
-        return self._hashes.nbytes + self._checks.nbytes + self._turns.nbytes
+        spilled = self._spilled_hashes.nbytes + self._spilled_checks.nbytes
+        return self._hashes.nbytes + self._checks.nbytes + self._turns.nbytes + spilled
 
     def _put(self, hashes: Hashes, checks: Hashes) -> None:
         if not len(hashes):
             return
         buckets = (hashes >> self._shift).astype(np.int64)
         order = np.argsort(buckets, kind="stable")
-        ordered = buckets[order]
+        ordered, hashes, checks = buckets[order], hashes[order], checks[order]
         # Ids that share a bucket take the next ways in turn: the rank of each within its run of equal buckets.
         first = np.concatenate(([True], ordered[1:] != ordered[:-1]))
         starts = np.flatnonzero(first)
-        rank = np.arange(len(ordered)) - np.repeat(starts, np.diff(np.append(starts, len(ordered))))
+        lengths = np.diff(np.append(starts, len(ordered)))
+        rank = np.arange(len(ordered)) - np.repeat(starts, lengths)
+        fits = rank >= np.repeat(lengths, lengths) - _WAYS
+        if not fits.all():
+            self._spill(hashes[~fits], checks[~fits])
+            ordered, hashes, checks, rank = ordered[fits], hashes[fits], checks[fits], rank[fits]
         ways = (self._turns[ordered] + rank) % _WAYS
-        self._hashes[ordered, ways] = hashes[order]
-        self._checks[ordered, ways] = checks[order]
-        last = np.concatenate((first[1:], [True]))
+        gone, gone_checks = self._hashes[ordered, ways], self._checks[ordered, ways]
+        used = (gone != 0) | (gone_checks != 0)
+        if used.any():
+            self._spill(gone[used], gone_checks[used])
+        self._hashes[ordered, ways] = hashes
+        self._checks[ordered, ways] = checks
+        last = np.concatenate((ordered[1:] != ordered[:-1], [True]))
         self._turns[ordered[last]] = ((ways[last] + 1) % _WAYS).astype(np.uint8)
+
+    def _spill(self, hashes: Hashes, checks: Hashes) -> None:
+        if not self.complete:
+            return
+        self._spilled_hashes = np.concatenate((self._spilled_hashes, hashes))
+        self._spilled_checks = np.concatenate((self._spilled_checks, checks))
+        if len(self._spilled_hashes) > self._most_spilled:
+            self.complete = False
+            self._spilled_hashes = self._spilled_checks = np.empty(0, np.uint64)
 
     def _allocate(self, slots: int) -> None:
         self._slots = slots
         buckets = slots // _WAYS
         self._shift = np.uint64(64 - (buckets.bit_length() - 1))
-        self._hashes = np.zeros((buckets, _WAYS), np.uint64)
-        self._checks = np.zeros((buckets, _WAYS), np.uint64)
+        self._hashes = _zeros(slots).reshape(buckets, _WAYS)
+        self._checks = _zeros(slots).reshape(buckets, _WAYS)
         self._turns = np.zeros(buckets, np.uint8)
+        self._spilled_hashes = self._spilled_checks = np.empty(0, np.uint64)
         self._count = 0
 
     def _grow(self) -> None:
         old_hashes, old_checks = self._hashes.ravel(), self._checks.ravel()
         used = (old_hashes != 0) | (old_checks != 0)
-        hashes, checks, wanted = old_hashes[used], old_checks[used], self._count
-        self._allocate(self._slots * 2)
+        hashes = np.concatenate((self._spilled_hashes, old_hashes[used]))
+        checks, wanted = np.concatenate((self._spilled_checks, old_checks[used])), self._count
+        self._allocate(min(self._slots * _GROWTH, self._capacity))
         self._put(hashes, checks)
         self._count = wanted
 
@@ -151,7 +187,7 @@ class IdFilter:
             words = _FEWEST_WORDS if last is None else min(_MOST_WORDS, len(last.words) * 4)
             while words * 64 // _BITS_PER_ID < adding and words < _MOST_WORDS:
                 words *= 2
-            last = _Generation(np.zeros(words, np.uint64), words * 64 // _BITS_PER_ID, first_ms=received_ms, last_ms=received_ms)
+            last = _Generation(_zeros(words), words * 64 // _BITS_PER_ID, first_ms=received_ms, last_ms=received_ms)
             self._generations.append(last)
         return last
 
@@ -162,6 +198,17 @@ class IdFilter:
                 return
             self._forgotten_until = oldest.last_ms
             del self._generations[0]
+
+
+def _zeros(count: int) -> Hashes:
+    """`count` zeros in huge pages where the system has them: ids fall anywhere in a table, and each would otherwise be the first to touch
+    a page of it, and then miss the processor's list of pages."""
+    memory = mmap.mmap(-1, count * 8)
+    with contextlib.suppress(OSError):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    zeros = np.frombuffer(memory, np.uint64)
+    zeros[:: mmap.PAGESIZE // 8] = 0  # now, in one go, and not a page at a time under way
+    return zeros
 
 
 def _masks(checks: Hashes) -> Hashes:
@@ -182,8 +229,9 @@ class KnownIds:
     def classify(self, hashes: Hashes, checks: Hashes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """(surely known, maybe known but not surely) for each id."""
         known = self.recent.known(hashes, checks)
-        maybe = self.filter.maybe_known(hashes, checks) & ~known
-        return known, maybe
+        if self.recent.complete:
+            return known, np.zeros(len(hashes), np.bool_)
+        return known, self.filter.maybe_known(hashes, checks) & ~known
 
     def add(self, hashes: Hashes, checks: Hashes, received_ms: int) -> None:
         """Remember ids that are about to be stored; distinct, and not known before."""

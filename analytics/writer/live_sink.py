@@ -1,6 +1,6 @@
 """What the live view gets of each stored batch: its counts for Redis, a few of its events for the feed.
 
-For the writer's thread, after the insert and before the next batch. The one thing to know: it never raises, since nothing of it is worth
+For the writer's thread, after the insert. The one thing to know: it never raises, since nothing of it is worth
 a batch: what is stored is stored.
 """
 
@@ -25,13 +25,17 @@ class LiveSink:
         self._counters = counters
         self._feed = feed
 
-    def stored(self, token: str, events: pa.RecordBatch) -> None:
-        """Count a stored batch and show some of its events."""
+    def stored(self, token: str, events: pa.RecordBatch, at_rest: bool) -> None:
+        """Count a stored batch and show some of its events; `at_rest`: the tables hold nothing of the next batch."""
         try:
-            if self._counters.record(token, live_batches(events)) != "repeat":
+            if self._counters.record(token, live_batches(events), may_recount=at_rest) != "repeat":
                 self._sample(events)
         except Exception as error:
             _log.error("a stored batch is missing in the live view", exc_info=error)
+
+    def wants_rest(self) -> bool:
+        """Whether the counters wait to be counted anew."""
+        return self._counters.stale
 
     def idle(self) -> None:
         """Nothing to store: a time to repair the counters."""

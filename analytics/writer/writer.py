@@ -1,17 +1,19 @@
-"""The writer: one thread that takes events from the spool to the warehouse, each once.
+"""The writer: takes events from the spool to the warehouse, each once.
 
-For each batch: read it, decide which events are repeats, put that verdict on disk, insert with the batch's token, checkpoint. A batch is
-retried, with the same verdict and token, until it is stored; nothing behind it is touched before. The one thing to know: duplicates are
-decided once. A replay that asked the warehouse again would find its own rows and leave the views without them.
+For each batch: read it, decide which events are repeats, put that verdict on disk, insert with the batch's token, checkpoint. While one
+batch is inserted (see Inserter) the next is prepared; nothing of it is inserted before the one under way is stored. The one thing to know:
+duplicates are decided once. A replay that asked the warehouse again would find its own rows and leave the views without them.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,11 +28,13 @@ from analytics.spool.spool import Spool
 from analytics.statements import clickhouse
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
-from analytics.writer.batch import Batch, Verdict, load_verdict, other_copies, read_batch, save_verdict, token_of
+from analytics.writer.batch import Batch, Verdict, load_verdicts, other_copies, read_batch, save_verdicts, token_of
 from analytics.writer.completion import complete_landed, finish
 from analytics.writer.gate import Gate, Hold
+from analytics.writer.inserter import Inserter
 from analytics.writer.known_ids import KnownIds, first_occurrences
-from analytics.writer.prepare import by_months, enriched, to_stream, without_rows
+from analytics.writer.prepare import enriched, to_stream
+from analytics.writer.prepared import PreparedBatch, prepared
 from analytics.writer.quarantine import find_poison, quarantined_rows
 from analytics.writer.rebuild import rebuild_known_ids
 
@@ -41,6 +45,10 @@ _LONGEST_PAUSE = 5.0
 _SUSPECTS_A_LOOKUP = 5_000
 _LONGEST_LAST_INSERT = 10.0  # seconds a stop waits for the insert under way; what is then not checkpointed is replayed
 
+
+_GATHERING_PER_INSERT = 2.0
+_LONGEST_GATHERING = 0.35  # seconds; preparing and inserting come after it, and events are to be seen within one
+_MOST_UNDER_WAY = 2  # batches: one is inserted, one prepared
 
 _T = TypeVar("_T")
 
@@ -72,16 +80,21 @@ class Writer:
         *,
         batch_max_rows: int,
         batch_max_wait_seconds: float,
-        horizon_ids: int,
+        known: KnownIds,
         sync: bool = True,
         prepare: Callable[[], None] = lambda: None,
-        stored: Callable[[str, pa.RecordBatch], None] = lambda token, events: None,
+        stored: Callable[[str, pa.RecordBatch, bool], None] = lambda token, events, at_rest: None,
+        wants_rest: Callable[[], bool] = lambda: False,
         idle: Callable[[], None] = lambda: None,
         quarantined: Callable[[], None] = lambda: None,
         damaged: Callable[[], None] = lambda: None,
     ) -> None:
-        """`prepare` makes the warehouse ready before the first insert; `stored` is told of each stored batch, `idle` when there is none,
-        `quarantined` of a batch that was stored without some of its rows: parts of them may have reached a rollup."""
+        """`known` is empty, and filled from the warehouse. `prepare` makes the warehouse ready before the first insert; `idle` is told when
+        there is nothing to do, `quarantined` of a batch that was stored without some of its rows: parts of them may have reached a rollup.
+
+        `stored` is told of each stored batch, and whether the writer is at rest: the tables then hold this batch and those before it, and
+        nothing of the next. Where `wants_rest` answers True, it will be.
+        """
         self._spool = spool
         self._warehouse = warehouse
         self._clock = clock
@@ -92,11 +105,12 @@ class Writer:
         self._sync = sync
         self._prepare = prepare
         self._stored = stored
+        self._wants_rest = wants_rest
         self._idle = idle
         self._quarantined = quarantined
         self._damaged = damaged
         self._gate = Gate()
-        self._known = KnownIds(horizon_ids)
+        self._known = known
         self._known_since_ms = 0
         self._stopping = threading.Event()
         self._drain_until = 0.0
@@ -104,6 +118,13 @@ class Writer:
         self._failing_since_ms: int | None = None
         self._failure: str | None = None
         self._pause = _SHORTEST_PAUSE
+        self._under_way: PreparedBatch | None = None
+        self._insert_seconds = 0.0  # how long the last insert took
+        self._inserted_ms = 0  # when the last insert ended, and
+        self._landed_ms = 0  # the last that was waited for
+        self._read_at_ms = 0  # what waits behind the batch under way came after this
+        self._inserter = Inserter(ended=spool.wake)
+        self._saver = ThreadPoolExecutor(1, "verdict")
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     # ---- from outside -----------------------------------------------------
@@ -145,7 +166,7 @@ class Writer:
             while True:
                 self._one_round()
         except _Stopped:
-            pass
+            self._inserter.finish()  # not checkpointed: the next start makes it whole
         except Exception:
             log.critical("writer.died", exc_info=True)
             self._damaged()
@@ -153,26 +174,29 @@ class Writer:
             self._gate.close()
 
     def _recover(self) -> None:
-        """Finish the batch that was under way when the last process ended, then learn the known ids."""
-        checkpoint = self._spool.checkpoint
+        """Finish the batches that were under way when the last process ended, then learn the known ids."""
         try:
-            verdict = load_verdict(self._folder)
-            end = None if verdict is None else Position(*verdict.end)
-            under_way = verdict is not None and Position(*verdict.start) == checkpoint
+            verdicts = load_verdicts(self._folder)
+            unsure = False
         except CorruptVerdictError:
             log.error("writer.verdict_damaged")
-            verdict, end, under_way = None, None, True
-        if under_way and (batch := read_batch(self._spool, checkpoint, self._batch_max_rows, end)) is not None:
-            if verdict is not None and batch.end == end and batch.rows == verdict.rows:
-                log.info("writer.replays_batch", extra={"token": verdict.token, "rows": batch.rows})
-                self._store(batch, verdict, tried=True)
-            elif batch.events is not None:
-                # The disk lost a part of the batch, or what was decided about it. What of it has landed is made whole here, so that its
-                # ids are known; all that is left is then decided anew.
-                log.error("writer.batch_changed", extra={"start": str(batch.start)})
-                first = first_occurrences(np.asarray(batch.events.column("id_hash")), np.asarray(batch.events.column("id_check")))
-                events = enriched(batch.events.filter(pa.array(first)))
-                self._until_done(lambda: complete_landed(self._warehouse, events))
+            verdicts, unsure = list[Verdict](), True
+        while verdict := next((v for v in verdicts if Position(*v.start) == self._spool.checkpoint), None):
+            end = Position(*verdict.end)
+            batch = read_batch(self._spool, self._spool.checkpoint, self._batch_max_rows, end)
+            if batch is None or batch.end != end or batch.rows != verdict.rows:
+                log.error("writer.batch_changed", extra={"start": str(self._spool.checkpoint)})
+                unsure = True
+                break
+            log.info("writer.replays_batch", extra={"token": verdict.token, "rows": batch.rows})
+            work = self._store(prepared(batch, verdict), tried=True)
+            self._landed_ms = self._inserted_ms
+            self._settle(work)
+            if work.verdict is not verdict:  # with rows put aside, copies of which the next verdict may have dropped
+                unsure = True
+                break
+        if unsure:
+            self._complete_what_landed()
         now = self._clock.now()
         count = self._until_done(lambda: rebuild_known_ids(self._warehouse, self._known, now))
         self._known_since_ms = int((now - timedelta(hours=24)).timestamp() * 1000)
@@ -180,35 +204,122 @@ class Writer:
         self._gate.end()
         log.info("writer.ready", extra={"known_ids": count})
 
-    def _one_round(self) -> None:
-        rows = self._spool.wait_for_rows(1, 1.0)
-        if self._stopping.is_set() and (not rows or time.monotonic() >= self._drain_until):
-            raise _Stopped
-        if not rows:
-            self._idle()
-            return
-        if rows < self._batch_max_rows and not self._stopping.is_set():
-            waited = (self._clock.now_ms() - (self._spool.oldest_received_ms() or self._clock.now_ms())) / 1000
-            self._spool.wait_for_rows(self._batch_max_rows, max(0.0, min(1.0, self._batch_max_wait_seconds - waited)))
-        self._gate.begin()
-        self._one_batch()
-        self._gate.end()
+    def _complete_what_landed(self) -> None:
+        """The disk lost a part of a batch, or what was decided about it. What of it has landed, and of the one behind it, is made whole
+        here, so that its ids are known; all that is left is then decided anew."""
+        position = self._spool.checkpoint
+        for _ in range(_MOST_UNDER_WAY):
+            batch = read_batch(self._spool, position, self._batch_max_rows)
+            if batch is None:
+                return
+            position = batch.end
+            if batch.events is not None:
+                first = first_occurrences(np.asarray(batch.events.column("id_hash")), np.asarray(batch.events.column("id_check")))
+                events = enriched(batch.events.filter(pa.array(first)))
+                self._until_done(partial(complete_landed, self._warehouse, events))
 
-    def _one_batch(self) -> None:
+    def _one_round(self) -> None:
+        """Wait for events, or for the insert under way; then do what is due."""
+        if self._under_way is not None and self._inserter.done():
+            self._settle(self._landed(self._under_way))
+        rows = self._wait_for_rows(1, 1.0)
+        if self._stopping.is_set() and (not rows or time.monotonic() >= self._drain_until):
+            if self._under_way is None:
+                raise _Stopped
+            self._settle(self._landed(self._under_way))
+        elif not rows:
+            if self._under_way is None:
+                self._idle()
+        elif rows < self._batch_max_rows and not self._stopping.is_set() and (wait := self._wait_for_more()) > 0:
+            self._wait_for_rows(self._batch_max_rows, wait)
+        else:
+            self._next_batch()
+
+    def _wait_for_rows(self, rows: int, timeout_seconds: float) -> int:
+        """Wait until `rows` events wait behind the batch under way, or the time is over, or that batch is stored; their number."""
+        under_way = 0 if self._under_way is None else self._under_way.waiting_rows
+        ended = None if self._under_way is None else self._inserter.done
+        return max(0, self._spool.wait_for_rows(under_way + rows, timeout_seconds, ended) - under_way)
+
+    def _wait_for_more(self) -> float:
+        """Seconds that the oldest event behind the batch under way may still wait for others."""
+        now_ms = self._clock.now_ms()
+        oldest_ms = self._spool.oldest_received_ms() or now_ms
+        if self._under_way is not None:
+            oldest_ms = max(oldest_ms, self._read_at_ms)
+        # An insert has a price of its own beside that of its rows: while inserts are slow, batches are larger.
+        longest = max(self._batch_max_wait_seconds, min(_LONGEST_GATHERING, _GATHERING_PER_INSERT * self._insert_seconds))
+        return min(1.0, longest - (now_ms - oldest_ms) / 1000)
+
+    def _next_batch(self) -> None:
+        """Prepare the next batch, and hand it to the inserter when the one under way is stored."""
         committed = self._spool.committed  # asked first: what comes in meanwhile must not be passed over
-        batch = read_batch(self._spool, self._spool.checkpoint, self._batch_max_rows)
+        before = self._under_way
+        self._read_at_ms = self._clock.now_ms()
+        batch = read_batch(self._spool, self._spool.checkpoint if before is None else before.batch.end, self._batch_max_rows)
         if batch is None:
-            # Counted, but not there to be read.
-            self._until_done(lambda: self._spool.advance(committed, {}))
+            if before is not None:
+                self._settle(self._landed(before))
+            else:
+                # Counted, but not there to be read.
+                self._until_done(lambda: self._spool.advance(committed, {}))
             return
         for damage in batch.damages:
             log.error("spool.damaged", extra={"start": str(damage.start), "end": str(damage.end)})
-        self._store(batch, self._judge(batch))
+        following = self._decided(batch)
+        landed = None if before is None else self._landed(before)
+        if landed is not None and landed.verdict.quarantined:
+            # Copies of what is quarantined now are no repeats.
+            self._known.discard(following.ids()[0])
+            following = self._decided(batch)
+        if landed is not None and self._wants_rest():
+            self._settle(landed)
+            landed = None
+        self._gate.begin()
+        self._inserter.launch(partial(self._insert, following, tried=False))
+        self._under_way = following
+        if landed is not None:
+            self._settle(landed, at_rest=False)
+
+    def _landed(self, work: PreparedBatch) -> PreparedBatch:
+        """The batch under way, once it is stored: by its first attempt or by as many as it takes."""
+        try:
+            self._inserter.wait()
+        except AnalyticsError as error:
+            work = self._store(work, tried=True, error=error)
+        self._recovered()
+        self._gate.end()
+        self._under_way = work
+        self._landed_ms = self._inserted_ms
+        return work
+
+    def _settle(self, work: PreparedBatch, at_rest: bool = True) -> None:
+        """Checkpoint behind a stored batch, and tell of it."""
+        self._until_done(lambda: self._spool.advance(work.batch.end, work.batch.taken))
+        if self._under_way is work:
+            self._under_way = None
+        self._count(work.events)
+        if work.events is not None:
+            self._stored(work.verdict.token, work.events, at_rest)
+        if work.verdict.quarantined:
+            self._quarantined()
 
     # ---- one batch --------------------------------------------------------
 
+    def _decided(self, batch: Batch) -> PreparedBatch:
+        """Decide about a batch, put that on disk, and meanwhile make the batch ready."""
+        verdict = self._judge(batch)
+        verdicts = [verdict] if self._under_way is None else [self._under_way.verdict, verdict]
+        saving = self._saver.submit(save_verdicts, self._folder, verdicts, self._sync)
+        following = prepared(batch, verdict)
+        try:
+            saving.result()
+        except OSError:
+            self._until_done(lambda: save_verdicts(self._folder, verdicts, self._sync))
+        return following
+
     def _judge(self, batch: Batch) -> Verdict:
-        """Decide which events are repeats, and put that on disk."""
+        """Decide which events are repeats."""
         started = time.perf_counter()
         dropped = np.empty(0, np.uint32)
         if batch.events is not None and batch.rows:
@@ -223,7 +334,6 @@ class Writer:
             batch.rows,
             dropped.astype("<u4").tobytes(),
         )
-        self._until_done(lambda: save_verdict(self._folder, verdict, self._sync))
         self._metrics.duplicate_check_seconds.observe(time.perf_counter() - started)
         return verdict
 
@@ -233,6 +343,8 @@ class Writer:
         if len(suspects):
             self._metrics.dedup_suspects.inc(len(suspects))
             stored = self._until_done(lambda: self._stored_ids(hashes[suspects], checks[suspects]))
+            if self._under_way is not None:
+                stored |= _among(hashes[suspects], checks[suspects], self._under_way.ids())
             self._metrics.events_duplicate.labels("warehouse").inc(int(stored.sum()))
             known = known.copy()
             known[suspects[stored]] = True
@@ -257,87 +369,86 @@ class Writer:
             found.update((row[0], row[1]) for row in rows)
         return np.fromiter(((int(h), int(c)) in found for h, c in zip(hashes, checks, strict=True)), np.bool_, len(hashes))
 
-    def _store(self, batch: Batch, verdict: Verdict, tried: bool = False) -> None:
-        """Insert until it is done, then checkpoint. `tried`: an earlier attempt may have left a part of it in the warehouse."""
+    def _store(self, work: PreparedBatch, *, tried: bool, error: AnalyticsError | None = None) -> PreparedBatch:
+        """Insert until it is done; the batch as it was stored in the end.
+
+        `tried`: an earlier attempt may have left a part of it in the warehouse; `error` is what became of that attempt.
+        """
         tries = 0
         while True:
-            try:
-                events = self._insert(batch, verdict, tried)
-                break
-            except InsertRejectedError as error:
-                tried = True
+            if error is None:
+                try:
+                    self._insert(work, tried=tried)
+                except AnalyticsError as failure:
+                    error = failure
+                else:
+                    self._recovered()
+                    return work
+            tried = True
+            if isinstance(error, InsertRejectedError):
                 self._metrics.inserts.labels("refused").inc()
-                verdict = self._quarantine(batch, verdict, error, tries)
+                work = self._quarantine(work, error, tries)
                 tries += 1
-            except AnalyticsError as error:
-                tried = True
+            else:
                 self._metrics.inserts.labels("unavailable").inc()
                 self._note_failure(error)
-        self._recovered()
-        self._until_done(lambda: self._spool.advance(batch.end, batch.taken))
-        self._count(batch, verdict, events)
-        if events is not None:
-            self._stored(verdict.token, events)
-        if verdict.quarantined:
-            self._quarantined()
+            error = None
 
-    def _insert(self, batch: Batch, verdict: Verdict, tried: bool) -> pa.RecordBatch | None:
+    def _insert(self, work: PreparedBatch, *, tried: bool) -> None:
+        """One attempt; also on the inserter's thread."""
         started = time.perf_counter()
-        events: pa.RecordBatch | None = None
-        if batch.events is not None:
-            kept = without_rows(batch.events, verdict.dropped_rows(), verdict.quarantined_rows())
-            if kept.num_rows:
-                events = enriched(kept)
-                self._insert_events(events, verdict.token, tried)
-            if len(verdict.quarantined):
-                rows = quarantined_rows(batch.events.take(verdict.quarantined_rows()), verdict, self._clock.now_ms())
-                self._insert_rejected(rows, f"{verdict.token}/q", tried)
-        if batch.refused is not None:
-            refused = batch.refused.append_column("version", pa.array(np.ones(batch.refused.num_rows, np.uint64)))
-            self._insert_rejected(refused.combine_chunks().to_batches()[0], f"{verdict.token}/r", tried)
-        self._metrics.insert_seconds.observe(time.perf_counter() - started)
-        return events
+        batch, verdict = work.batch, work.verdict
+        if work.events is not None:
+            self._insert_events(work.events, work.streams, verdict.token, tried)
+        if batch.events is not None and len(verdict.quarantined):
+            rows = quarantined_rows(batch.events.take(verdict.quarantined_rows()), verdict, self._clock.now_ms())
+            self._insert_rejected(rows.schema.names, to_stream(rows), f"{verdict.token}/q", tried)
+        if work.refused is not None:
+            self._insert_rejected(*work.refused, f"{verdict.token}/r", tried)
+        self._inserted_ms = self._clock.now_ms()
+        self._insert_seconds = time.perf_counter() - started
+        self._metrics.insert_seconds.observe(self._insert_seconds)
 
-    def _insert_events(self, events: pa.RecordBatch, token: str, tried: bool) -> None:
+    def _insert_events(self, events: pa.RecordBatch, streams: Sequence[bytes], token: str, tried: bool) -> None:
         if tried:
             filled = finish(self._warehouse, events, token)
             log.info("writer.batch_completed", extra={"token": token, "filled": filled})
             return
-        for number, part in enumerate(by_months(events)):
-            self._warehouse.insert_arrow("events", part.schema.names, to_stream(part), token=f"{token}/{number}")
+        for number, stream in enumerate(streams):
+            self._warehouse.insert_arrow("events", events.schema.names, stream, token=f"{token}/{number}")
 
-    def _insert_rejected(self, rows: pa.RecordBatch, token: str, tried: bool) -> None:
+    def _insert_rejected(self, names: Sequence[str], stream: bytes, token: str, tried: bool) -> None:
         """A further attempt goes in whatever the engine thinks of it: repeats of these rows replace each other."""
-        stream = to_stream(rows)
         if tried:
-            self._warehouse.insert_arrow("rejected_events", rows.schema.names, stream, settings={"insert_deduplicate": 0})
+            self._warehouse.insert_arrow("rejected_events", names, stream, settings={"insert_deduplicate": 0})
         else:
-            self._warehouse.insert_arrow("rejected_events", rows.schema.names, stream, token=token)
+            self._warehouse.insert_arrow("rejected_events", names, stream, token=token)
 
-    def _quarantine(self, batch: Batch, verdict: Verdict, error: InsertRejectedError, tries: int) -> Verdict:
-        """A verdict with the rows that the warehouse refuses put aside; waits if the rows are not at fault."""
+    def _quarantine(self, work: PreparedBatch, error: InsertRejectedError, tries: int) -> PreparedBatch:
+        """The batch with the rows that the warehouse refuses put aside; waits if the rows are not at fault."""
+        batch, verdict = work.batch, work.verdict
         log.error("writer.insert_refused", extra={"token": verdict.token, "reason": error.detail})
         if batch.events is None or tries >= 3:
             self._note_failure(error)
-            return verdict
+            return work
         rows = np.setdiff1d(np.arange(batch.rows, dtype=np.uint32), np.union1d(verdict.dropped_rows(), verdict.quarantined_rows()))
         try:
             poison = find_poison(self._warehouse, enriched(batch.events.take(rows)))
         except AnalyticsError as away:
             self._note_failure(away)
-            return verdict
+            return work
         if not poison:
             self._note_failure(error)
-            return verdict
+            return work
         poisoned = [int(rows[index]) for index in poison]
         hashes = np.asarray(batch.events.column("id_hash"))
         changed = verdict.with_quarantine(poisoned, error.detail).without_drops(other_copies(hashes, verdict.dropped_rows(), poisoned))
-        self._until_done(lambda: save_verdict(self._folder, changed, self._sync))
+        self._until_done(lambda: save_verdicts(self._folder, [changed], self._sync))
         self._known.discard(hashes[changed.quarantined_rows()])
         self._metrics.events_quarantined.inc(len(poison))
-        return changed
+        return prepared(batch, changed)
 
-    def _count(self, batch: Batch, verdict: Verdict, events: pa.RecordBatch | None) -> None:
+    def _count(self, events: pa.RecordBatch | None) -> None:
         self._metrics.inserts.labels("stored").inc()
         self._metrics.dedup_filter_ids.set(self._known.filter.count)
         self._metrics.dedup_filter_bytes.set(self._known.filter.size_bytes + self._known.recent.size_bytes)
@@ -348,7 +459,7 @@ class Writer:
         self._metrics.events_stored.inc(events.num_rows)
         received = np.asarray(events.column(events.schema.get_field_index("received_at")).cast(pa.int64()))
         starts, counts = np.unique(received, return_counts=True)
-        self._metrics.freshness_seconds.observe_many((self._clock.now_ms() - starts) / 1000, counts)
+        self._metrics.freshness_seconds.observe_many((self._landed_ms - starts) / 1000, counts)
 
     # ---- waiting ----------------------------------------------------------
 
@@ -382,3 +493,11 @@ class Writer:
             log.info("writer.warehouse_is_back")
             self._failing_since_ms = None
             self._failure = None
+
+
+def _among(
+    hashes: NDArray[np.uint64], checks: NDArray[np.uint64], others: tuple[NDArray[np.uint64], NDArray[np.uint64]]
+) -> NDArray[np.bool_]:
+    """Which of the ids are among the others."""
+    known = set(zip(others[0].tolist(), others[1].tolist(), strict=True))
+    return np.fromiter((pair in known for pair in zip(hashes.tolist(), checks.tolist(), strict=True)), np.bool_, len(hashes))

@@ -16,7 +16,7 @@ from analytics.migrate.clickhouse import migrate_clickhouse
 from analytics.spool.files import read_file, unseal
 from analytics.spool.segment import START_OF_SEGMENT, Position, segment_numbers, segment_path
 from analytics.warehouse.client import Warehouse, open_warehouse
-from analytics.writer.batch import load_verdict
+from analytics.writer.batch import load_verdicts
 
 TABLES = ("events", "event_counts", "user_days", "user_timeline", "event_ids")
 _PART = re.compile(r"(\d+)_(\d+)_(\d+)_(\d+)")
@@ -83,8 +83,8 @@ def _spool_state(folder: Path) -> SpoolState:
         size = segment_path(folder, number).stat().st_size
         if size > START_OF_SEGMENT or number == checkpoint.segment:
             end = Position(number, size)
-    verdict = load_verdict(folder)
-    return SpoolState(checkpoint, end, verdict is not None and Position(*verdict.start) == checkpoint and not checkpoint >= end)
+    under_way = any(Position(*verdict.start) == checkpoint for verdict in load_verdicts(folder))
+    return SpoolState(checkpoint, end, under_way and not checkpoint >= end)
 
 
 _COUNTS = {

@@ -5,29 +5,22 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from analytics.clock import FixedClock
 from analytics.domain.project import Project
 from analytics.migrate.clickhouse import migrate_clickhouse
-from analytics.reconcile.reconciliations import Reconciliations
-from analytics.reconcile.records import Reconciliation, ReconciliationRecords
-from analytics.reconcile.requests import ReconciliationRequests
 from analytics.reconcile.run import RunOptions, reconcile
-from analytics.reconcile.session import Hold, InterruptedRunError, Pause, Session
+from analytics.reconcile.session import InterruptedRunError, Pause, Session
 from analytics.statements import Statement, clickhouse
-from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse, open_warehouse
-from tests.factories.rollup_oracle import expected_tables, stored_tables
+from tests.factories.reconciliations import NONE, NOW, Runs, assert_whole, drift, filled
 from tests.factories.stored_events import StoredEvent, make_event, make_project, store_events
 
 TABLES = ("events", "event_counts", "user_days", "user_timeline", "event_ids", "reconciliations")
-NOW = datetime.now(UTC).replace(microsecond=0)
-Stored = list[tuple[Project, StoredEvent]]
 
 
 @pytest.fixture(scope="module")
@@ -45,65 +38,6 @@ def tables(engine: Warehouse) -> Warehouse:
     for table in TABLES:
         engine.command(f"TRUNCATE TABLE {table}")
     return engine
-
-
-class Runs:
-    """Reconciliations of a warehouse, one after the other."""
-
-    def __init__(
-        self,
-        warehouse: Warehouse,
-        hold: Hold | None = None,
-        options: RunOptions | None = None,
-        lag: timedelta = timedelta(0),
-    ) -> None:
-        self.clock = FixedClock(NOW)
-        self.metrics = Metrics()
-        self.records = ReconciliationRecords(warehouse, self.clock)
-        self.reconciliations = Reconciliations(
-            warehouse,
-            self.clock,
-            self.metrics,
-            ReconciliationRequests(self.records),
-            hold=hold,
-            watermark=lambda: self.clock.now() - lag,
-            options=options or RunOptions(settle_seconds=0),
-        )
-
-    def run(self, full: bool = False) -> Reconciliation:
-        self.clock.advance(60)
-        ended = self.reconciliations.run(self.records.request(full, "asked"))
-        assert ended.status == "finished", ended.error
-        assert self.records.find(ended.id) == replace(ended, parts={})
-        return ended
-
-
-def drift(counts: int, days: int, timeline: int) -> dict[str, int]:
-    return {"event_counts": counts, "user_days": days, "user_timeline": timeline}
-
-
-NONE = drift(0, 0, 0)
-
-
-def filled(warehouse: Warehouse, events_a_project: int = 60) -> Stored:
-    """Two projects, one of them in another zone, with events of five weeks, anonymous ones among them."""
-    stored: Stored = []
-    for project in (make_project(timezone="Australia/Sydney"), make_project()):
-        for number in range(events_a_project):
-            event = make_event(
-                f"event-{number % 4}",
-                user_id="" if number % 3 == 0 else f"u-{number % 7}",
-                anonymous_id=f"a-{number % 5}",
-                timestamp=datetime(2026, 10, 15, 7, 50, tzinfo=UTC) + timedelta(hours=14 * number),
-                received_at=NOW - timedelta(days=3),
-            )
-            stored.append((project, event))
-        store_events(warehouse, project, [event for owner, event in stored if owner is project])
-    return stored
-
-
-def assert_whole(warehouse: Warehouse, stored: Stored) -> None:
-    assert stored_tables(warehouse) == expected_tables(stored)
 
 
 def test_what_is_right_stays_as_it_is(tables: Warehouse) -> None:

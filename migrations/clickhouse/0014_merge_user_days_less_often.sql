@@ -1,0 +1,5 @@
+-- As events (0012).
+ALTER TABLE user_days MODIFY SETTING
+    min_parts_to_merge_at_once = 24,
+    merge_selector_base = 24,
+    merge_selector_enable_heuristic_to_lower_max_parts_to_merge_at_once = 0;

@@ -1,0 +1,254 @@
+"""The writer inserts one batch while it prepares the next: each event is stored once, whatever becomes of either."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics.clock import SystemClock
+from analytics.domain.project import Project
+from analytics.errors import WarehouseUnavailableError
+from analytics.ingest.batch import make_batch
+from analytics.ingest.decode import decode_body
+from analytics.ingest.pipeline import door_steps
+from analytics.ingest.record import event_payload
+from analytics.spool.chunk import RecordKind
+from analytics.spool.spool import NewRecord, Spool
+from analytics.telemetry.metrics import Metrics
+from analytics.warehouse.client import Warehouse
+from analytics.writer.batch import load_verdicts
+from analytics.writer.known_ids import KnownIds, RecentIds
+from analytics.writer.writer import Writer
+from tests.factories.stored_events import make_project
+from tests.fixtures.service import wait_for
+
+PROJECT: Project = make_project()
+
+
+def record(*events: dict[str, Any]) -> NewRecord:
+    """Events as the way in writes them to the spool."""
+
+    sent = [{"event": "lesson_started", "user_id": "u-1", "timestamp": "2026-03-01T10:00:00Z", **event} for event in events]
+    now_ms = int(time.time() * 1000)
+    batch = make_batch(PROJECT, now_ms, decode_body(json.dumps(sent).encode(), False, 1_000, 32_768).events, [""] * len(sent))
+    for step in door_steps(None):
+        step(batch)
+    payload, rows = event_payload(batch)
+    return NewRecord(RecordKind.EVENTS, PROJECT.id, now_ms, rows, payload)
+
+
+def events(*ids: str, **members: Any) -> list[dict[str, Any]]:
+    return [{"event_id": event_id, **members} for event_id in ids]
+
+
+class Held:
+    """Inserts into `events` wait while it is closed; each may be made to fail before or after it was done."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._insert = warehouse.insert_arrow
+        self.open = threading.Event()
+        self.open.set()
+        self.begun = 0
+        self.fail_after = 0
+
+    def __call__(self, table: str, columns: Sequence[str], payload: bytes, **options: Any) -> None:
+        if table == "events":
+            self.begun += 1
+            assert self.open.wait(30)
+        self._insert(table, columns, payload, **options)
+        if table == "events" and self.fail_after:
+            self.fail_after -= 1
+            raise WarehouseUnavailableError("The answer was lost.")
+
+
+class Bench:
+    """A spool, a warehouse and writers, one after the other."""
+
+    def __init__(self, warehouse: Warehouse, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.warehouse = warehouse
+        self.folder = folder
+        self.spool = Spool(folder, 10_000_000, sync=False)
+        self.held = Held(warehouse)
+        monkeypatch.setattr(warehouse, "insert_arrow", self.held)
+        self.known = KnownIds(1_000_000)
+        self.told: list[tuple[int, bool]] = []
+        self.wants_rest = False
+        self.writer = self.make()
+
+    def make(self) -> Writer:
+        return Writer(
+            self.spool,
+            self.warehouse,
+            SystemClock(),
+            Metrics(),
+            self.folder,
+            batch_max_rows=50_000,
+            batch_max_wait_seconds=0.001,
+            known=self.known,
+            sync=False,
+            stored=lambda token, rows, at_rest: self.told.append((rows.num_rows, at_rest)),
+            wants_rest=lambda: self.wants_rest,
+        )
+
+    def start(self) -> None:
+        self.writer.start()
+        wait_for(lambda: self.writer.state().ready, "the writer")
+
+    def send(self, *sent: dict[str, Any]) -> None:
+        self.spool.append([record(*sent)])
+
+    def under_way(self, *first: dict[str, Any], then: Sequence[dict[str, Any]]) -> None:
+        """`first` is being inserted and `then` has been decided about, when this returns."""
+        self.held.open.clear()
+        begun = self.held.begun
+        self.send(*first)
+        wait_for(lambda: self.held.begun == begun + 1, "the first insert")
+        self.send(*then)
+        wait_for(lambda: len(load_verdicts(self.folder)) == 2, "the second verdict")
+
+    def drained(self) -> None:
+        wait_for(lambda: not self.spool.pending_rows(), "the last checkpoint")
+
+    def ids(self) -> list[str]:
+        """Every stored id, and proof that no table holds another number of events."""
+        found = [row[0] for row in self.warehouse.query("SELECT event_id FROM events ORDER BY event_id").rows]
+        for sql in (
+            "SELECT sum(events) FROM event_counts",
+            "SELECT sum(events) FROM user_days",
+            "SELECT count() FROM user_timeline",
+            "SELECT count() FROM event_ids",
+        ):
+            assert self.warehouse.query(sql).rows[0][0] == len(found), sql
+        return found
+
+
+@pytest.fixture
+def bench(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    bench = Bench(warehouse, tmp_path / "spool", monkeypatch)
+    yield bench
+    bench.held.open.set()
+    bench.writer.stop(10)
+    bench.spool.close()
+
+
+def test_the_next_batch_is_prepared_while_one_is_inserted(bench: Bench) -> None:
+    bench.start()
+    bench.under_way(*events("a", "b"), then=events("c"))
+    assert bench.ids() == []
+    bench.held.open.set()
+    bench.drained()
+    assert bench.ids() == ["a", "b", "c"]
+    assert [rows for rows, _ in bench.told] == [2, 1]
+
+
+def test_nothing_of_the_next_batch_is_inserted_before_the_one_under_way_is_stored(bench: Bench) -> None:
+    bench.start()
+    bench.under_way(*events("a"), then=events("b"))
+    time.sleep(0.2)
+    assert bench.held.begun == 1
+    bench.held.open.set()
+    bench.drained()
+    assert bench.held.begun == 2
+
+
+@pytest.mark.parametrize("forgetful", [False, True], ids=["known", "forgotten"])
+def test_a_repeat_of_the_batch_under_way_is_stored_once(bench: Bench, forgetful: bool) -> None:
+    if forgetful:  # neither the exact table nor yet the warehouse knows the ids of the batch under way
+        bench.known.recent = RecentIds(8, 8, most_spilled=0)
+    bench.start()
+    ids = [f"id-{number:03d}" for number in range(100)]
+    bench.under_way(*events(*ids), then=events(*ids, "new"))
+    assert bench.known.recent.complete != forgetful
+    bench.held.open.set()
+    bench.drained()
+    assert bench.ids() == [*ids, "new"]
+
+
+def test_a_good_copy_behind_a_poison_row_is_stored(bench: Bench) -> None:
+    bench.warehouse.command("ALTER TABLE events ADD CONSTRAINT no_poison CHECK event != 'poison'")
+    bench.start()
+    bench.under_way(*events("a"), *events("b", event="poison"), then=events("b", "c"))
+    bench.held.open.set()
+    bench.drained()
+    assert bench.ids() == ["a", "b", "c"]
+    rejected = bench.warehouse.query("SELECT event_id, status FROM rejected_events").rows
+    assert rejected == [("b", "quarantined")]
+
+
+def test_an_insert_whose_answer_is_lost_is_made_whole_before_the_next(bench: Bench) -> None:
+    bench.start()
+    bench.held.fail_after = 1
+    bench.under_way(*events("a", "b"), then=events("b", "c"))
+    bench.held.open.set()
+    bench.drained()
+    assert bench.ids() == ["a", "b", "c"]
+
+
+def test_both_batches_are_finished_by_the_next_process(bench: Bench) -> None:
+    """Stopped with one insert done and not checkpointed, and the next decided upon: as after a kill between any two lines."""
+    bench.start()
+    bench.under_way(*events("a", "b"), then=events("b", "c"))
+    files = {path.name: path.read_bytes() for path in bench.folder.iterdir() if path.is_file()}
+    bench.held.open.set()
+    bench.drained()
+    bench.writer.stop(10)
+    bench.spool.close()
+    for path in bench.folder.iterdir():
+        path.unlink()
+    for name, content in files.items():  # the folder as it was when the first insert had begun: both batches are in the tables by now
+        (bench.folder / name).write_bytes(content)
+    bench.spool = Spool(bench.folder, 10_000_000, sync=False)
+    assert bench.spool.pending_rows() == 4
+    bench.known = KnownIds(1_000_000)
+    bench.writer = bench.make()
+    bench.start()
+    bench.drained()
+    assert bench.ids() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("wants_rest", [False, True])
+def test_counters_that_must_be_counted_anew_get_a_writer_at_rest(bench: Bench, wants_rest: bool) -> None:
+    bench.wants_rest = wants_rest
+    bench.start()
+    bench.under_way(*events("a"), then=events("b"))
+    bench.held.open.set()
+    bench.drained()
+    wait_for(lambda: len(bench.told) == 2, "word of both batches")
+    assert bench.told == [(1, wants_rest), (1, True)]
+
+
+def test_a_hold_waits_for_the_insert_and_stops_the_next(bench: Bench) -> None:
+    bench.start()
+    bench.under_way(*events("a"), then=events("b"))
+    entered: list[list[str]] = []
+
+    def hold() -> None:
+        with bench.writer.paused() as held:
+            entered.append(bench.ids())
+            time.sleep(0.3)
+            assert bench.ids() == entered[0]
+            assert held.intact()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    time.sleep(0.1)
+    assert not entered
+    bench.held.open.set()
+    holder.join()
+    bench.drained()
+    assert entered == [["a"]]
+    assert bench.ids() == ["a", "b"]
+
+
+def test_a_stop_stores_what_waits(bench: Bench) -> None:
+    bench.start()
+    bench.under_way(*events("a"), then=events("b"))
+    bench.send(*events("c"))
+    threading.Timer(0.2, bench.held.open.set).start()
+    bench.writer.stop(10)
+    assert bench.spool.checkpoint == bench.spool.committed
+    assert bench.ids() == ["a", "b", "c"]
