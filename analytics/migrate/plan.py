@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from analytics.errors import SchemaDriftError
@@ -46,7 +47,7 @@ class Step:
 def read_files(folder: Path) -> tuple[MigrationFile, ...]:
     """The migrations of `folder`, by number.
 
-    Raises SchemaDriftError for a file that is not named NNNN_verb_object.sql, a number used twice, or a gap.
+    Raises SchemaDriftError for a file that is not named NNNN_verb_object.sql, or a number used twice. Numbers may have gaps.
     """
     found: list[MigrationFile] = []
     for path in sorted(folder.glob("*.sql")):
@@ -55,10 +56,9 @@ def read_files(folder: Path) -> tuple[MigrationFile, ...]:
             raise SchemaDriftError(f"{path.name} in {folder.name} is not named NNNN_verb_object.sql.")
         content = path.read_bytes()
         found.append(MigrationFile(int(match[1]), path.stem, content.decode("utf-8"), hashlib.sha256(content).hexdigest()))
-    for expected, file in enumerate(found, start=1):
-        if file.number != expected:
-            fault = "its number is used twice" if file.number < expected else f"number {expected:04d} is missing before it"
-            raise SchemaDriftError(f"{file.name}.sql in {folder.name}: {fault}.")
+    for before, file in pairwise(found):
+        if file.number == before.number:
+            raise SchemaDriftError(f"{file.name}.sql in {folder.name}: its number is used twice.")
     return tuple(found)
 
 
@@ -68,12 +68,11 @@ def plan_migrations(files: Sequence[MigrationFile], recorded: Sequence[Recorded]
     Raises SchemaDriftError naming the file that was changed, renamed or removed after it was run, or that was added before one that was.
     """
     by_number = {record.number: record for record in recorded}
+    names = {file.number: file.name for file in files}
     newest_done = max((record.number for record in recorded if record.done), default=0)
     for record in recorded:
-        if record.done and record.number > len(files):
-            continue  # the database is ahead
-        if record.done and files[record.number - 1].name != record.name:
-            raise SchemaDriftError(f"{record.name}.sql was run here but is gone: {files[record.number - 1].name}.sql has its number.")
+        if record.done and record.number <= _newest(files) and names.get(record.number) != record.name:
+            raise SchemaDriftError(f"{record.name}.sql was run here but is gone; put it back.")
     steps: list[Step] = []
     for file in files:
         record = by_number.get(file.number)
@@ -89,4 +88,8 @@ def plan_migrations(files: Sequence[MigrationFile], recorded: Sequence[Recorded]
 
 def is_ahead(files: Sequence[MigrationFile], recorded: Sequence[Recorded]) -> bool:
     """Whether the database has run migrations that these files do not have."""
-    return any(record.done and record.number > len(files) for record in recorded)
+    return any(record.done and record.number > _newest(files) for record in recorded)
+
+
+def _newest(files: Sequence[MigrationFile]) -> int:
+    return max((file.number for file in files), default=0)
