@@ -7,10 +7,24 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from analytics.api import health, keys, live, people, projects, reconciliations, rejected_events, sign_in, stored_events, tokens, trends
+from analytics.api import (
+    docs,
+    health,
+    keys,
+    live,
+    people,
+    projects,
+    reconciliations,
+    rejected_events,
+    sign_in,
+    stored_events,
+    tokens,
+    trends,
+)
 from analytics.api.events import EventsIngest, IngestParts
 from analytics.api.openapi import install_openapi
 from analytics.api.problems import install_problem_handlers
+from analytics.api.rates import AddressRates
 from analytics.api.request_context import RequestContext
 from analytics.jobs.running import jobs_running
 from analytics.services import Services, open_services
@@ -29,6 +43,7 @@ ROUTERS = (
     reconciliations.router,
     live.router,
     health.router,
+    docs.router,
 )
 
 
@@ -37,14 +52,14 @@ class Application(FastAPI):
 
     _events: EventsIngest | None = None
 
-    def take_events(self, max_body_bytes: int) -> None:
+    def take_events(self, max_body_bytes: int, key_requests_per_second: int) -> None:
         """Answer `/v1/events` here."""
 
         def parts() -> IngestParts:
             services: Services = self.state.services
             return services.event_path.ingestor, services.keys, services.metrics
 
-        self._events = EventsIngest(super().__call__, parts, max_body_bytes)
+        self._events = EventsIngest(super().__call__, parts, max_body_bytes, key_requests_per_second=key_requests_per_second)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self._events or super().__call__)(scope, receive, send)
@@ -67,14 +82,17 @@ def create_app(settings: Settings) -> Application:
         version="1",
         description="Events in over HTTP, stored exactly once, counted in real time. Errors are RFC 9457 problems.",
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
     )
     for router in ROUTERS if "api" in settings.roles else (health.router,):
         app.include_router(router)
     install_problem_handlers(app)
     install_openapi(app)
-    app.add_middleware(RequestContext)
+    app.add_middleware(AddressRates)
+    is_https = bool(settings.public_url and settings.public_url.startswith("https://"))
+    app.add_middleware(RequestContext, timeout_seconds=settings.request_timeout_seconds, is_https=is_https)
 
     if "writer" in settings.roles:  # who takes events must also store them: the spool is this process's own
-        app.take_events(settings.request_max_bytes)
+        app.take_events(settings.request_max_bytes, settings.key_requests_per_second)
     return app

@@ -18,6 +18,7 @@ from analytics.cache.live import LiveCounters
 from analytics.cache.live_feed import LiveFeed
 from analytics.cache.live_snapshot import LiveReader
 from analytics.cache.live_view import LiveView
+from analytics.cache.rate_limit import CallerKind, RateLimits
 from analytics.cache.tickets import Tickets
 from analytics.clock import Clock, SystemClock
 from analytics.data_dir import DataDir
@@ -68,6 +69,7 @@ class Services:
     cache: Cache
     live: LiveView
     live_tickets: Tickets
+    rate_limits: RateLimits
     health: HealthMonitor
     questions: Questions
     stored_events: StoredEvents
@@ -141,6 +143,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             cache=cache,
             live=live,
             live_tickets=Tickets(cache),
+            rate_limits=RateLimits(cache, _limits(settings)),
             health=health,
             questions=Questions(warehouse, clock, event_path.watermark, metrics),
             stored_events=StoredEvents(warehouse, clock),
@@ -204,6 +207,15 @@ def _postgres_url(settings: Settings) -> str:
 
 def _clickhouse_url(settings: Settings) -> str | None:
     return settings.clickhouse_url.get_secret_value() if settings.clickhouse_url else None
+
+
+def _limits(settings: Settings) -> dict[CallerKind, int]:
+    return {
+        CallerKind.ADDRESS: settings.address_requests_per_minute,
+        CallerKind.USER: settings.user_requests_per_minute,
+        CallerKind.TOKEN: settings.token_requests_per_minute,
+        CallerKind.WRITE_KEY: settings.token_requests_per_minute,  # on routes where it may do nothing
+    }
 
 
 def _wishes(settings: Settings) -> BootstrapWishes:

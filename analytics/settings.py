@@ -71,6 +71,15 @@ class Settings(BaseSettings):
     project_events_per_second: int = Field(
         1_000_000, ge=1, description="Rate limit of one project (burst: ten seconds of it); above it 429."
     )
+    key_requests_per_second: int = Field(
+        20_000, ge=1, description="Rate limit of one write key on `/v1/events` (burst: ten seconds of it; per process); above it 429."
+    )
+    address_requests_per_minute: int = Field(300_000, ge=1, description="Rate limit of one address on all other routes; above it 429.")
+    user_requests_per_minute: int = Field(120_000, ge=1, description="Rate limit of one person.")
+    token_requests_per_minute: int = Field(120_000, ge=1, description="Rate limit of one API token.")
+    request_timeout_seconds: float = Field(
+        120.0, gt=0, description="Longest a request may take until its answer begins; events and live streams have times of their own."
+    )
     drain_timeout_seconds: float = Field(20.0, ge=0, description="Longest a stop waits for the spool to drain; the rest waits on disk.")
     geoip_path: Path | None = Field(None, description="A MaxMind country or city file (.mmdb); absent: no countries.")
     clock_offset_seconds: float = Field(0.0, description="Moves the service's clock: tests only.")

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
 from analytics.api.dependencies import OpenServices
+from analytics.api.rates import charge_principal
 from analytics.domain.access import Permission, Person, Principal, WriteKey, may, require
 from analytics.domain.access_token import OPERATOR
 from analytics.domain.project import Project
@@ -61,6 +62,7 @@ class AccessCheck:
         self, request: Request, services: OpenServices, credential: Annotated[str | None, Depends(bearer_credential)]
     ) -> Access:
         principal = await principal_of(services, credential)
+        await charge_principal(services, request.scope, principal)
         slug = request.path_params.get("project")
         project = services.keys.project_by_slug(slug) if slug is not None else None
         require(principal, project, self.permission)

@@ -20,9 +20,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from analytics.api.problems import internal_problem, problem, problem_of
 from analytics.api.request_context import request_id_of
+from analytics.api.safe_headers import DATA_POLICY, HSTS
+from analytics.cache.rate_limit import OverRateError
 from analytics.domain.project import Project
+from analytics.domain.rate import RateMemory
 from analytics.errors import (
     AnalyticsError,
+    ForbiddenError,
     PayloadTooLargeError,
     SpoolFullError,
     StoreError,
@@ -45,12 +49,15 @@ _CORS = [
     (b"access-control-expose-headers", b"retry-after, x-request-id"),
 ]
 _PREFLIGHT = [
-    *_CORS,
     (b"access-control-allow-methods", b"POST, OPTIONS"),
     (b"access-control-allow-headers", _ALLOWED_HEADERS),
     (b"access-control-max-age", b"86400"),
     (b"content-length", b"0"),
 ]
+_REFUSED_ORIGIN: list[tuple[bytes, bytes]] = [(b"vary", b"origin")]
+_SAFE = [(b"x-content-type-options", b"nosniff"), (b"content-security-policy", DATA_POLICY.encode()), (b"referrer-policy", b"no-referrer")]
+_HSTS = (b"strict-transport-security", HSTS.encode())
+_KEY_WINDOW_SECONDS = 10.0
 _log = structlog.get_logger("analytics.ingest")
 
 
@@ -59,6 +66,14 @@ class WriteKeys(Protocol):
 
     def project_of_key(self, key: str) -> Project | None:
         """The project, None for an unknown or revoked key."""
+        ...
+
+    def origins_of_key(self, key: str) -> frozenset[str]:
+        """The origins whose pages may send with the key; none: of any."""
+        ...
+
+    def is_origin_of_any_key(self, origin: str) -> bool:
+        """Whether pages of this origin may send with some key."""
         ...
 
 
@@ -72,31 +87,50 @@ class _SenderGone(Exception):
 class EventsIngest:
     """Answers whatever is sent to `/v1/events`, passes everything else on."""
 
-    def __init__(self, app: ASGIApp, parts: Callable[[], IngestParts], max_body_bytes: int, body_seconds: float = _BODY_SECONDS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        parts: Callable[[], IngestParts],
+        max_body_bytes: int,
+        body_seconds: float = _BODY_SECONDS,
+        key_requests_per_second: int = 20_000,
+    ) -> None:
         """`parts` gives the open services; it is only called while the application runs."""
         self._app = app
         self._parts = parts
         self._max_body_bytes = max_body_bytes
         self._body_seconds = body_seconds
         self._held_bytes = 0
+        self._key_burst = round(key_requests_per_second * _KEY_WINDOW_SECONDS)
+        self._key_rates = RateMemory()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:
             await self._app(scope, receive, send)
             return
         if scope["method"] == "OPTIONS":
-            await _send(send, 204, _PREFLIGHT, b"")
+            await self._preflight(scope, send)
             return
         if scope["method"] != "POST":
             status, headers, body = problem(405, "method-not-allowed", "Method not allowed", "Events are sent by POST.", PATH)
-            await self._answer(scope, send, status, {**headers, "allow": "POST, OPTIONS"}, body)
+            await self._answer(scope, send, status, {**headers, "allow": "POST, OPTIONS"}, body, _CORS)
             return
         started = time.perf_counter()
         ingestor, keys, metrics = self._parts()
+        cors = _CORS
         try:
-            status, headers, body = await self._take(scope, receive, ingestor, keys, metrics)
+            fields: dict[bytes, bytes] = dict(scope["headers"])
+            key, project = _sender(fields, scope["query_string"], keys)
+            if b"origin" in fields:
+                cors = _cors_of(fields[b"origin"], keys.origins_of_key(key))
+                if cors is _REFUSED_ORIGIN:
+                    raise ForbiddenError("Pages of this origin may not send with this write key.")
+            self._charge(key)
+            status, headers, body = await self._take(scope, receive, fields, project, ingestor, metrics)
         except AnalyticsError as error:
             status, headers, body = problem_of(error, PATH)
+            if isinstance(error, OverRateError):
+                headers |= error.stand.headers
             if isinstance(error, StoreError):
                 _log.warning("events not taken", code=error.code, detail=error.detail)
         except TimeoutError:
@@ -109,20 +143,44 @@ class EventsIngest:
             status, headers, body = internal_problem(PATH)
         metrics.ingest_requests.labels(str(status)).inc()
         metrics.ingest_request_seconds.observe(time.perf_counter() - started)
-        await self._answer(scope, send, status, headers, body)
+        await self._answer(scope, send, status, headers, body, cors)
 
-    async def _answer(self, scope: Scope, send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    async def _preflight(self, scope: Scope, send: Send) -> None:
+        """A browser asks whether a page may send. It does so without credentials: only a key in the address is known here."""
+        _, keys, _ = self._parts()
+        origin = dict[bytes, bytes](scope["headers"]).get(b"origin")
+        key = _key_in_query(scope["query_string"])
+        cors = _CORS
+        if origin is not None and key is not None and keys.project_of_key(key) is not None:
+            cors = _cors_of(origin, keys.origins_of_key(key))
+        elif origin is not None and not keys.is_origin_of_any_key(origin.decode("latin-1")):
+            cors = _REFUSED_ORIGIN
+        if cors is _REFUSED_ORIGIN:
+            refused = ForbiddenError("Pages of this origin may not send here.")
+            status, headers, body = problem_of(refused, PATH)
+            await self._answer(scope, send, status, headers, body, cors)
+        else:
+            await _send(send, 204, [*cors, *_PREFLIGHT], b"")
+
+    def _charge(self, key: str) -> None:
+        stand = self._key_rates.charge(key, self._key_burst, _KEY_WINDOW_SECONDS, time.monotonic())
+        if stand.retry_after_seconds:
+            raise OverRateError("Too many requests with this write key.", stand)
+
+    async def _answer(
+        self, scope: Scope, send: Send, status: int, headers: Mapping[str, str], body: bytes, cors: list[tuple[bytes, bytes]]
+    ) -> None:
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         raw.append((b"content-length", str(len(body)).encode()))
         raw.append((b"x-request-id", request_id_of(scope).encode("latin-1")))
-        raw.append((b"x-content-type-options", b"nosniff"))
-        await _send(send, status, [*raw, *_CORS], body)
+        raw += _SAFE
+        if scope.get("scheme") == "https":
+            raw.append(_HSTS)
+        await _send(send, status, [*raw, *cors], body)
 
     async def _take(
-        self, scope: Scope, receive: Receive, ingestor: Ingestor, keys: WriteKeys, metrics: Metrics
+        self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], project: Project, ingestor: Ingestor, metrics: Metrics
     ) -> tuple[int, Mapping[str, str], bytes]:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        project = _project_of(headers, scope["query_string"], keys)
         ndjson = _is_ndjson(headers.get(b"content-type", b""))
         declared = _declared_length(headers.get(b"content-length"))
         if declared > self._max_body_bytes:
@@ -209,14 +267,23 @@ def verdict_body(verdict: Verdict) -> bytes:
     return json.dumps(answer, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
-def _project_of(headers: Mapping[bytes, bytes], query: bytes, keys: WriteKeys) -> Project:
+def _sender(headers: Mapping[bytes, bytes], query: bytes, keys: WriteKeys) -> tuple[str, Project]:
     key = _write_key(headers, query)
     if key is None:
         raise UnauthenticatedError("A write key is needed: as Bearer token, as Basic user name, as X-Write-Key or as ?key=.")
     project = keys.project_of_key(key)
     if project is None:
         raise UnauthenticatedError("The write key is unknown or revoked.")
-    return project
+    return key, project
+
+
+def _cors_of(origin: bytes, allowed: frozenset[str]) -> list[tuple[bytes, bytes]]:
+    """What the browser is told: without named origins that anybody may, with them that this one may, or nothing."""
+    if not allowed:
+        return _CORS
+    if origin.decode("latin-1") not in allowed:
+        return _REFUSED_ORIGIN
+    return [(b"access-control-allow-origin", origin), (b"vary", b"origin"), *_CORS[1:]]
 
 
 def _write_key(headers: Mapping[bytes, bytes], query: bytes) -> str | None:
@@ -230,6 +297,10 @@ def _write_key(headers: Mapping[bytes, bytes], query: bytes) -> str | None:
             return ""
     if b"x-write-key" in headers:
         return headers[b"x-write-key"].decode("latin-1").strip()
+    return _key_in_query(query)
+
+
+def _key_in_query(query: bytes) -> str | None:
     return dict(parse_qsl(query.decode("latin-1"), max_num_fields=100)).get("key") if query.count(b"&") < 100 else None
 
 

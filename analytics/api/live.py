@@ -19,6 +19,7 @@ from starlette.responses import Response
 from analytics.api.auth import Access, AccessCheck, Allowed, bearer_credential, principal_of
 from analytics.api.dependencies import OpenServices
 from analytics.api.event_stream import EventStream, server_sent
+from analytics.api.rates import charge_principal
 from analytics.api.schemas.base import iso_utc
 from analytics.api.schemas.live import LiveCountersAnswer, LiveEventAnswer, LiveTicketAnswer
 from analytics.cache.live_feed import SampledEvent
@@ -64,6 +65,7 @@ class WatcherCheck(AccessCheck):
 
         async def check(principal: Awaitable[Principal]) -> Access:
             found = await principal
+            await charge_principal(services, request.scope, found)
             project = services.keys.project_by_slug(slug)
             require(found, project, self.permission)
             return Access(found, project)

@@ -1,25 +1,27 @@
-"""Around every request: its id, its size limit, the safe headers, a line in the log, and an answer when nobody else made one.
+"""Around every request: its id, its limits of size and time, the safe headers, a line in the log, and an answer when nobody else made one.
 
 Pure ASGI, since Starlette's BaseHTTPMiddleware costs a task per request. The one thing to know: it is the outermost layer, so what it
 catches has passed every exception handler already.
 """
 
+import asyncio
 import re
 import time
+from collections.abc import Mapping
 from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from analytics.api.problems import internal_problem
-from analytics.errors import PayloadTooLargeError
+from analytics.api.problems import internal_problem, problem, problem_of
+from analytics.api.safe_headers import set_safe_headers
+from analytics.errors import PayloadTooLargeError, QueryTimeoutError
 from analytics.services import Services
 from analytics.telemetry.logging import log_context
 
 MAX_BODY_BYTES = 2_000_000  # a refused event of 1 MB, escaped and sent again, still fits; POST /v1/events has limits of its own
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}\Z")
-_PAGES = ("/docs", "/redoc")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _QUIET = ("/healthz", "/readyz", "/metrics")
 _log = structlog.get_logger("analytics.api")
@@ -28,9 +30,12 @@ _log = structlog.get_logger("analytics.api")
 class RequestContext:
     """Binds `request_id` to the log and returns it as X-Request-Id; a readable id sent by the caller is kept."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int = MAX_BODY_BYTES, timeout_seconds: float = 120.0, is_https: bool = False) -> None:
+        """`is_https`: the service is reached by https even where a request does not show it, behind a proxy that ends it."""
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._timeout_seconds = timeout_seconds
+        self._is_https = is_https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,25 +45,38 @@ class RequestContext:
         path: str = scope["path"]
         started = time.perf_counter()
         status = 0
+        body_in = _Bounded(scope, receive, self._max_body_bytes)
+        limit = asyncio.timeout(self._timeout_seconds)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 _count(scope, status, time.perf_counter() - started)
-                _set_headers(MutableHeaders(scope=message), request_id, path)
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                set_safe_headers(headers, path, self._is_https or scope.get("scheme") == "https")
+                if not limit.expired():
+                    limit.reschedule(None)  # a stream lasts as long as it lasts
             await send(message)
+
+        async def answer(code: int, headers: Mapping[str, str], body: bytes) -> None:
+            raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+            await send_with_headers({"type": "http.response.start", "status": code, "headers": raw})
+            await send_with_headers({"type": "http.response.body", "body": body})
 
         with log_context(request_id=request_id):
             try:
-                await self._app(scope, _Bounded(scope, receive, self._max_body_bytes), send_with_headers)
+                async with limit:
+                    await self._app(scope, body_in, send_with_headers)
             except Exception as error:
+                if limit.expired() and status == 0:
+                    _log.warning("request took too long", method=scope["method"], path=path, body_came=body_in.whole)
+                    await answer(*_too_slow(body_in.whole, self._timeout_seconds, path))
+                    return
                 _log.error("request failed unforeseen", method=scope["method"], path=path, exc_info=error)
                 if status == 0:
-                    code, headers, body = internal_problem(path)
-                    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-                    await send_with_headers({"type": "http.response.start", "status": code, "headers": raw})
-                    await send_with_headers({"type": "http.response.body", "body": body})
+                    await answer(*internal_problem(path))
                 else:
                     raise  # half an answer is out: only a broken connection tells the caller
             finally:
@@ -81,14 +99,10 @@ def request_id_of(scope: Scope) -> str:
     return sent if _REQUEST_ID.match(sent) else uuid4().hex
 
 
-def _set_headers(headers: MutableHeaders, request_id: str, path: str) -> None:
-    headers["x-request-id"] = request_id
-    headers["x-content-type-options"] = "nosniff"
-    headers["referrer-policy"] = "no-referrer"
-    headers["x-frame-options"] = "DENY"
-    headers.setdefault("cache-control", "no-store")
-    if not path.startswith(_PAGES):  # data, never a page: nothing in it may run
-        headers.setdefault("content-security-policy", "default-src 'none'; frame-ancestors 'none'")
+def _too_slow(body_came: bool, seconds: float, path: str) -> tuple[int, dict[str, str], bytes]:
+    if body_came:
+        return problem_of(QueryTimeoutError(f"It took longer than {seconds:g} seconds."), path)
+    return problem(408, "request-timeout", "The request took too long", "The body did not arrive in time.", path)
 
 
 class _Bounded:
@@ -98,6 +112,7 @@ class _Bounded:
         self._receive = receive
         self._limit = limit
         self._seen = 0
+        self.whole = False
         declared = Headers(scope=scope).get("content-length", "")
         self._declared = int(declared) if declared.isdecimal() and len(declared) < 20 else 0
 
@@ -109,6 +124,7 @@ class _Bounded:
             self._seen += len(message.get("body", b""))
             if self._seen > self._limit:
                 raise self._too_large()
+            self.whole = not message.get("more_body")
         return message
 
     def _too_large(self) -> PayloadTooLargeError:

@@ -2,7 +2,7 @@
 
 A change is in here at once if this process made it, and within a second if another did: PostgreSQL notifies, and every half second the
 number that each change raises is read, since a notification may be lost (a pooler in between swallows them all). The one thing to know:
-while PostgreSQL is away the last picture stays good, so events are still accepted.
+while PostgreSQL is away the last picture stays good, so events are still accepted; a key that ends by itself ends all the same.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
+from analytics.clock import Clock, SystemClock
 from analytics.domain.project import Project
 from analytics.errors import MetadataUnavailableError
 from analytics.metadata.pool import Database, Row
@@ -29,9 +30,18 @@ _log = structlog.get_logger("analytics.metadata")
 
 
 @dataclass(frozen=True, slots=True)
+class _Key:
+    """A write key that is not revoked. `ends_at_ms`: from then on it is no good; `origins`: of which pages it is (none: of any)."""
+
+    project: Project
+    ends_at_ms: int | None
+    origins: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Picture:
     version: int = 0
-    by_key: Mapping[str, Project] = field(default_factory=dict[str, Project])
+    by_key: Mapping[str, _Key] = field(default_factory=dict[str, _Key])
     by_id: Mapping[str, Project] = field(default_factory=dict[str, Project])
     by_slug: Mapping[str, Project] = field(default_factory=dict[str, Project])
 
@@ -39,8 +49,9 @@ class _Picture:
 class KeyDirectory:
     """Look-ups are plain dictionary reads, good from any thread; the rest is for the event loop."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self._database = database
+        self._clock = clock or SystemClock()
         self._picture = _Picture()
         self._loading = asyncio.Lock()
         self._confirmed_at: float | None = None
@@ -50,7 +61,19 @@ class KeyDirectory:
 
     def project_of_key(self, key: str) -> Project | None:
         """The project a good write key sends into."""
-        return self._picture.by_key.get(key)
+        found = self._picture.by_key.get(key)
+        if found is None or (found.ends_at_ms is not None and found.ends_at_ms <= self._clock.now_ms()):
+            return None
+        return found.project
+
+    def origins_of_key(self, key: str) -> frozenset[str]:
+        """The origins whose pages may send with this key; none: those of any, and the key of nobody."""
+        found = self._picture.by_key.get(key)
+        return found.origins if found is not None else frozenset()
+
+    def is_origin_of_any_key(self, origin: str) -> bool:
+        """Whether there is a key with which pages of this origin may send: all that is known before the key is."""
+        return any(not key.origins or origin in key.origins for key in self._picture.by_key.values())
 
     def project_by_id(self, project_id: str) -> Project | None:
         """The project with this id."""
@@ -87,7 +110,7 @@ class KeyDirectory:
             keys = await connection.all(statements["keys"])
             self._picture = _Picture(
                 version["version"] if version else 0,
-                {row["key"]: by_id[row["project_id"]] for row in keys if row["project_id"] in by_id},
+                {row["key"]: _key_of(row, by_id[row["project_id"]]) for row in keys if row["project_id"] in by_id},
                 by_id,
                 {project.slug: project for project in projects},
             )
@@ -130,10 +153,15 @@ class KeyDirectory:
                 pass
 
 
+def _key_of(row: Row, project: Project) -> _Key:
+    ends_at = row["ends_at"]
+    return _Key(project, round(ends_at.timestamp() * 1000) if ends_at else None, frozenset(row["allowed_origins"]))
+
+
 @asynccontextmanager
-async def open_key_directory(url: str, database: Database) -> AsyncGenerator[KeyDirectory]:
+async def open_key_directory(url: str, database: Database, clock: Clock | None = None) -> AsyncGenerator[KeyDirectory]:
     """A directory that is loaded and follows. Raises MetadataUnavailableError if the first reading fails."""
-    directory = KeyDirectory(database)
+    directory = KeyDirectory(database, clock)
     await directory.refresh()
     following = asyncio.create_task(directory.follow(url), name="key-directory")
     try:

@@ -12,6 +12,7 @@ from analytics.metadata.pool import Database, open_database
 from analytics.metadata.projects import Projects
 from analytics.metadata.refresh_tokens import RefreshTokens
 from analytics.metadata.secrets import Passwords
+from analytics.metadata.token_uses import token_uses_written
 from analytics.metadata.tokens import ApiTokens
 from analytics.metadata.users import Members, Users
 
@@ -40,13 +41,13 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes) -> Asyn
     async with open_database(url) as database:
         passwords = Passwords()
         made = await bootstrap(database, passwords, clock, wishes)
-        async with open_key_directory(url, database) as directory:
+        async with open_key_directory(url, database, clock) as directory, token_uses_written(database, clock) as uses:
             yield Metadata(
                 database,
                 directory,
                 Projects(database, directory, clock),
                 WriteKeys(database, directory, clock),
-                ApiTokens(database, clock),
+                ApiTokens(database, clock, uses),
                 Users(database, passwords, clock),
                 Members(database, clock),
                 RefreshTokens(database, clock),

@@ -8,6 +8,7 @@ from analytics.domain.access import Token
 from analytics.errors import NotFoundError
 from analytics.metadata.pool import Change, Database
 from analytics.metadata.secrets import make_id, make_token, token_hash
+from analytics.metadata.token_uses import TokenUses
 from analytics.statements import postgres
 
 
@@ -22,14 +23,16 @@ class ApiTokenRecord:
     scopes: tuple[str, ...]
     created_at: datetime
     expires_at: datetime
+    last_used_at: datetime | None = None
 
 
 class ApiTokens:
     """The API tokens of all projects."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, uses: TokenUses) -> None:
         self._database = database
         self._clock = clock
+        self._uses = uses
 
     async def create(
         self, actor: str, project_id: str, name: str, scopes: tuple[str, ...], expires_at: datetime
@@ -67,9 +70,13 @@ class ApiTokens:
                 raise NotFoundError
 
     async def principal(self, secret: str) -> Token | None:
-        """Whose secret this is; None if nobody's or if it is over."""
+        """Whose secret this is; None if nobody's or if it is over.
+
+        It is asked of PostgreSQL each time: so a token that was ended is no good from the next request on, in every process.
+        """
         async with self._database.read() as connection:
             row = await connection.one(postgres("api_tokens")["by_hash"], token_hash=token_hash(secret))
         if row is None or row["expires_at"] <= self._clock.now():
             return None
+        self._uses.note(row["id"])
         return Token(row["id"], row["name"], row["project_id"], frozenset(row["scopes"]))

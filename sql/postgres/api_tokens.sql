@@ -5,7 +5,7 @@ VALUES (%(id)s, %(project_id)s, %(name)s, %(token_hash)s, %(last_four)s, %(scope
 
 -- name: page
 -- API tokens of a project, oldest first; `after` is the last of the page before.
-SELECT id, project_id, name, last_four, scopes, created_at, expires_at
+SELECT id, project_id, name, last_four, scopes, created_at, expires_at, last_used_at
 FROM api_tokens
 WHERE project_id = %(project_id)s
   AND (%(after_id)s::text IS NULL OR (created_at, id) > (%(after_created_at)s::timestamptz, %(after_id)s::text))
@@ -19,3 +19,9 @@ SELECT id, project_id, name, scopes, expires_at FROM api_tokens WHERE token_hash
 -- name: delete
 -- End a token.
 DELETE FROM api_tokens WHERE id = %(id)s AND project_id = %(project_id)s;
+
+-- name: note_use
+-- When tokens were last used: many at once.
+UPDATE api_tokens t SET last_used_at = u.used_at
+FROM unnest(%(ids)s::text[], %(used_at)s::timestamptz[]) AS u (id, used_at)
+WHERE t.id = u.id AND (t.last_used_at IS NULL OR t.last_used_at < u.used_at);

@@ -8,5 +8,5 @@ SELECT id, slug, name, timezone, created_at, ip_policy, retention_days, event_ma
 FROM projects ORDER BY slug;
 
 -- name: keys
--- All write keys that are good.
-SELECT key, project_id FROM write_keys WHERE revoked_at IS NULL;
+-- All write keys that are good, also those that end by themselves one day or did already.
+SELECT key, project_id, ends_at, allowed_origins FROM write_keys WHERE revoked_at IS NULL;

@@ -22,7 +22,9 @@ PUBLIC = {
     ("POST", "/v1/events"),
     ("OPTIONS", "/v1/events"),
     # the framework's
-    *((method, path) for method in ("GET", "HEAD") for path in ("/docs", "/docs/oauth2-redirect", "/openapi.json")),
+    *((method, "/openapi.json") for method in ("GET", "HEAD")),
+    # the documentation of the routes
+    *(("GET", path) for path in ("/docs", "/docs/start.js", "/docs/{name}")),
 }
 
 

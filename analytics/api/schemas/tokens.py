@@ -27,6 +27,7 @@ class TokenAnswer(Answer):
     scopes: list[str]
     created_at: UtcTime
     expires_at: UtcTime
+    last_used_at: UtcTime | None = Field(None, description="To the minute.")
 
 
 class MadeToken(TokenAnswer):

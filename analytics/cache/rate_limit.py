@@ -1,0 +1,73 @@
+"""How many requests a caller may make: counted in Redis, for all processes together, or in this process alone while Redis is away.
+
+The one thing to know: `POST /v1/events` is not counted here, since a round trip a request is more than it costs to take one; its limits
+are those of ingest/pace.py and api/events.py, in memory.
+"""
+
+import hashlib
+import math
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import cast
+
+import redis.asyncio
+
+from analytics.cache.connection import Cache
+from analytics.domain.rate import RateMemory, RateStand
+from analytics.errors import CacheUnavailableError, RateLimitedError
+
+WINDOW_SECONDS = 60
+
+
+class CallerKind(StrEnum):
+    """What is counted."""
+
+    ADDRESS = "address"
+    USER = "user"
+    TOKEN = "token"  # noqa: S105 a word
+    WRITE_KEY = "write-key"
+
+
+class OverRateError(RateLimitedError):
+    """As RateLimitedError, with how the caller stands."""
+
+    def __init__(self, detail: str, stand: RateStand) -> None:
+        super().__init__(detail, stand.retry_after_seconds)
+        self.stand = stand
+
+
+class RateLimits:
+    """The limits of each kind of caller, in requests a minute. For the event loop."""
+
+    def __init__(self, cache: Cache, per_minute: dict[CallerKind, int]) -> None:
+        self._cache = cache
+        self._per_minute = per_minute
+        self._memory = RateMemory()
+
+    async def charge(self, kind: CallerKind, who: str) -> RateStand:
+        """Count one request of this caller. Raises OverRateError; then nothing is counted."""
+        limit = self._per_minute[kind]
+        caller = f"{kind}:{hashlib.sha256(who.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+        try:
+            stand = await self._in_redis(caller, limit)
+        except CacheUnavailableError:
+            stand = self._memory.charge(caller, limit, WINDOW_SECONDS, time.monotonic())
+        if stand.retry_after_seconds:
+            raise OverRateError(f"More than {limit:,} requests a minute of this {kind.replace('-', ' ')}.", stand)
+        return stand
+
+    async def _in_redis(self, caller: str, limit: int) -> RateStand:
+        async def count(client: redis.asyncio.Redis) -> Sequence[Sequence[int]]:
+            script = client.register_script(_script())
+            return cast(Sequence[Sequence[int]], await script(keys=[f"rate:{caller}"], args=[WINDOW_SECONDS * 1000, limit]))
+
+        remaining, reset_ms, wait_ms = (await self._cache.acall(count))[0]
+        return RateStand(limit, remaining, math.ceil(reset_ms / 1000), max(1, math.ceil(wait_ms / 1000)) if wait_ms else 0)
+
+
+@cache
+def _script() -> str:
+    return (files("analytics.cache") / "rate_limit.lua").read_text("utf-8")
