@@ -45,6 +45,7 @@ class RequestContext:
         path: str = scope["path"]
         started = time.perf_counter()
         status = 0
+        is_timed = False
         body_in = _Bounded(scope, receive, self._max_body_bytes)
         limit = asyncio.timeout(self._timeout_seconds)
 
@@ -56,7 +57,7 @@ class RequestContext:
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request_id
                 set_safe_headers(headers, path, self._is_https or scope.get("scheme") == "https")
-                if not limit.expired():
+                if is_timed:
                     limit.reschedule(None)  # a stream lasts as long as it lasts
             await send(message)
 
@@ -68,7 +69,11 @@ class RequestContext:
         with log_context(request_id=request_id):
             try:
                 async with limit:
-                    await self._app(scope, body_in, send_with_headers)
+                    is_timed = True
+                    try:
+                        await self._app(scope, body_in, send_with_headers)
+                    finally:
+                        is_timed = False
             except Exception as error:
                 if limit.expired() and status == 0:
                     _log.warning("request took too long", method=scope["method"], path=path, body_came=body_in.whole)

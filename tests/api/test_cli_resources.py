@@ -47,7 +47,7 @@ async def test_a_made_secret_stands_alone_on_standard_output(api: Api, run: Run)
 async def test_with_json_the_whole_answer_is_the_output(api: Api, run: Run) -> None:
     slug = (await api.make_project())["slug"]
     made = json.loads((await run("key", "create", "--project", slug, "--json")).stdout)
-    assert set(made) == {"id", "name", "key", "created_at", "revoked_at"}
+    assert set(made) == {"id", "name", "key", "created_at", "revoked_at", "ends_at", "allowed_origins"}
     listed = json.loads((await run("key", "list", "--project", slug, "--json")).stdout)
     assert made in listed
     assert slug in [project["slug"] for project in json.loads((await run("project", "list", "--json")).stdout)]

@@ -38,7 +38,7 @@ async def tight(
             httpx.AsyncClient(transport=httpx.ASGITransport(managed.app), base_url="http://service") as client,
         ):
             await anyio.to_thread.run_sync(app.state.services.event_path.writer.stop, 0.0)
-            yield Api(client, app.state.services, settings, managed.app)
+            yield Api(client, app.state.services, settings, managed.app, app)
 
 
 async def send(api: Api, project: dict[str, Any], events: Any) -> httpx.Response:

@@ -46,7 +46,7 @@ async def api(
             LifespanManager(app, startup_timeout=60, shutdown_timeout=60) as managed,
             httpx.AsyncClient(transport=httpx.ASGITransport(managed.app), base_url="http://service") as client,
         ):
-            yield Api(client, app.state.services, settings, managed.app)
+            yield Api(client, app.state.services, settings, managed.app, app)
 
 
 async def ready(api: Api) -> tuple[int, dict[str, Any]]:
