@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from analytics.api import (
+    account_links,
+    browser_session,
     docs,
     health,
     keys,
@@ -33,6 +35,8 @@ from analytics.settings import Settings
 # One a resource. A new route needs `Allowed(permission)`, or a line in the short list of public ones in tests/architecture.
 ROUTERS = (
     sign_in.router,
+    browser_session.router,
+    account_links.router,
     projects.router,
     keys.router,
     tokens.router,

@@ -11,6 +11,7 @@
     │   │   └── TimeRangeError          time-range
     │   ├── UnauthenticatedError      unauthenticated
     │   ├── ForbiddenError            forbidden
+    │   │   └── CsrfError               csrf
     │   ├── NotFoundError             not-found
     │   ├── ConflictError             conflict
     │   ├── LimitExceededError        limit-exceeded
@@ -19,6 +20,7 @@
     │   ├── WarehouseUnavailableError  warehouse-unavailable
     │   ├── MetadataUnavailableError   metadata-unavailable
     │   ├── CacheUnavailableError      cache-unavailable
+    │   ├── MailUnavailableError       mail-unavailable
     │   ├── SpoolFullError             spool-full
     │   ├── ShuttingDownError          shutting-down
     │   └── QueryTimeoutError          query-timeout
@@ -132,6 +134,13 @@ class ForbiddenError(RequestError):
     title = "Not allowed"
 
 
+class CsrfError(ForbiddenError):
+    """A change asked for by cookie without the header that proves it came from our own page, or a sign-in sent by another site."""
+
+    code = "csrf"
+    title = "Not asked for by our own page"
+
+
 class NotFoundError(RequestError):
     """No such thing, or not the caller's: the same words for both."""
 
@@ -201,6 +210,13 @@ class CacheUnavailableError(StoreError):
 
     code = "cache-unavailable"
     title = "The cache is unavailable"
+
+
+class MailUnavailableError(StoreError):
+    """The mail server does not take a mail."""
+
+    code = "mail-unavailable"
+    title = "Mail cannot be sent"
 
 
 class SpoolFullError(StoreError):

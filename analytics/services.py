@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from email.errors import MessageError
 from functools import partial
 
 import anyio.to_thread
@@ -19,14 +20,18 @@ from analytics.cache.live_feed import LiveFeed
 from analytics.cache.live_snapshot import LiveReader
 from analytics.cache.live_view import LiveView
 from analytics.cache.rate_limit import CallerKind, RateLimits
+from analytics.cache.sign_in_brake import SignInBrake
 from analytics.cache.tickets import Tickets
 from analytics.clock import Clock, SystemClock
 from analytics.data_dir import DataDir
 from analytics.domain.access_token import TokenSigner
-from analytics.domain.sign_in_brake import SignInBrake
+from analytics.domain.browser_cookie import BrowserCookie
 from analytics.errors import AnalyticsError, SettingsError, WarehouseUnavailableError
 from analytics.event_path import EventPath, open_event_path
 from analytics.health_checks import health_checks
+from analytics.mail.letters import Letters
+from analytics.mail.mailer import Mailer
+from analytics.mail.server_address import parse_mail_url
 from analytics.metadata.bootstrap import BootstrapResult, BootstrapWishes
 from analytics.metadata.key_directory import KeyDirectory
 from analytics.metadata.store import Metadata, open_metadata
@@ -60,6 +65,9 @@ class Services:
     metrics: Metrics
     signer: TokenSigner
     sign_in_brake: SignInBrake
+    forgot_brake: SignInBrake
+    browser_cookie: BrowserCookie
+    letters: Letters
     metadata: Metadata
     keys: KeyDirectory
     bootstrap: BootstrapResult
@@ -106,6 +114,8 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
 
         cache = Cache(settings.redis_url.get_secret_value() if settings.redis_url else None, metrics)
         stack.push_async_callback(cache.aclose)
+        letters = Letters(_mailer(settings, clock), settings.public_url)
+        stack.push_async_callback(letters.aclose)
         feed = LiveFeed()
         sink = LiveSink(LiveCounters(cache, clock, metrics, LiveRecount(warehouse)), feed)
         live = LiveView(LiveReader(cache, clock), feed, metrics)
@@ -132,8 +142,11 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         yield Services(
             clock=clock,
             metrics=metrics,
-            signer=TokenSigner(secret, clock),
-            sign_in_brake=SignInBrake(clock),
+            signer=TokenSigner(secret, clock, metadata.directory.signing_keys),
+            sign_in_brake=SignInBrake(cache, clock, "sign-in"),
+            forgot_brake=SignInBrake(cache, clock, "forgot"),
+            browser_cookie=BrowserCookie(secret, settings.public_url),
+            letters=letters,
             metadata=metadata,
             keys=metadata.directory,
             bootstrap=metadata.bootstrapped,
@@ -216,6 +229,17 @@ def _limits(settings: Settings) -> dict[CallerKind, int]:
         CallerKind.TOKEN: settings.token_requests_per_minute,
         CallerKind.WRITE_KEY: settings.token_requests_per_minute,  # on routes where it may do nothing
     }
+
+
+def _mailer(settings: Settings, clock: Clock) -> Mailer | None:
+    if settings.smtp_url is None:
+        return None
+    try:
+        return Mailer(parse_mail_url(settings.smtp_url.get_secret_value()), settings.smtp_from, clock)
+    except OSError as error:
+        raise SettingsError(f"ANALYTICS_SMTP_URL: ca_file cannot be read: {error.strerror or type(error).__name__}.") from error
+    except (ValueError, IndexError, MessageError) as error:
+        raise SettingsError("ANALYTICS_SMTP_FROM: is no address.") from error
 
 
 def _wishes(settings: Settings) -> BootstrapWishes:

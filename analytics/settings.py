@@ -7,11 +7,13 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from analytics.errors import SettingsError
+from analytics.mail.server_address import parse_mail_url
 from analytics.warehouse.server_address import parse_server_url
 
 Role = Literal["api", "writer", "scheduler"]
@@ -50,7 +52,12 @@ class Settings(BaseSettings):
     )
     log_format: Literal["console", "json"] = Field("console", description="`console` or `json`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="`debug`, `info`, `warning` or `error`.")
-    public_url: str | None = Field(None, description="Address the service is reached at from outside.")
+    public_url: str | None = Field(None, description="Address the service is reached at from outside; begins the links in mails.")
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="`smtps://user:password@host:465` or `smtp+starttls://…:587` (`?ca_file=…` for a private authority); absent: no mail.",
+    )
+    smtp_from: str = Field("analytics@localhost", pattern=r"^[^@\s<>,]+@[^@\s<>,]+$", description="Address that mail comes from.")
 
     spool_max_bytes: int = Field(
         8_000_000_000,
@@ -100,6 +107,21 @@ class Settings(BaseSettings):
     @classmethod
     def _redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         return _with_scheme(value, "redis", "rediss", "unix")
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://x")
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+            raise ValueError("must be http(s)://host, with a path at most")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parse_mail_url(value.get_secret_value())
+        return value
 
     @field_validator("host")
     @classmethod

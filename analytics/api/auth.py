@@ -15,9 +15,12 @@ from analytics.api.dependencies import OpenServices
 from analytics.api.rates import charge_principal
 from analytics.domain.access import Permission, Person, Principal, WriteKey, may, require
 from analytics.domain.access_token import OPERATOR
+from analytics.domain.browser_cookie import CSRF_HEADER
 from analytics.domain.project import Project
-from analytics.errors import UnauthenticatedError
+from analytics.errors import CsrfError, UnauthenticatedError
 from analytics.services import Services
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # Reads `Authorization: Bearer …` and tells OpenAPI where to sign in; keys and API tokens travel the same way.
 bearer_credential = OAuth2PasswordBearer(
@@ -61,8 +64,11 @@ class AccessCheck:
     async def __call__(
         self, request: Request, services: OpenServices, credential: Annotated[str | None, Depends(bearer_credential)]
     ) -> Access:
-        principal = await principal_of(services, credential)
+        session = session_token(request, services)
+        principal = await principal_of(services, credential, session)
         await charge_principal(services, request.scope, principal)
+        if session is not None and request.method not in SAFE_METHODS:
+            require_own_page(request, services, session)
         slug = request.path_params.get("project")
         project = services.keys.project_by_slug(slug) if slug is not None else None
         require(principal, project, self.permission)
@@ -77,8 +83,26 @@ def Allowed(permission: Permission) -> Any:  # noqa: N802 reads as what it is in
     return Depends(AccessCheck(permission))
 
 
-async def principal_of(services: Services, credential: str | None) -> Principal:
-    """Whose credential this is. Raises UnauthenticatedError, or MetadataUnavailableError if it cannot be known."""
+def session_token(request: Request, services: Services) -> str | None:
+    """The token of a browser's session, from its cookie; None where there is an Authorization header, which counts alone."""
+    if "authorization" in request.headers:
+        return None
+    return request.cookies.get(services.browser_cookie.name(request.url.scheme))
+
+
+def require_own_page(request: Request, services: Services, session: str) -> None:
+    """A browser sends its cookie whoever made it ask: only our own page knows the session's CSRF token. Raises CsrfError."""
+    if not services.browser_cookie.csrf_matches(session, request.headers.get(CSRF_HEADER)):
+        raise CsrfError(f"With the session's cookie this needs the header {CSRF_HEADER}; GET /v1/auth/session answers it.")
+
+
+async def principal_of(services: Services, credential: str | None, session: str | None = None) -> Principal:
+    """Whose credential, or else session, this is. Raises UnauthenticatedError, or MetadataUnavailableError if it cannot be known."""
+    if session is not None and not credential:
+        found = await services.metadata.browser_sessions.find(session)
+        if found is None:
+            raise UnauthenticatedError("The session is over; sign in again.")
+        return found.person
     if not credential:
         raise UnauthenticatedError("Send `Authorization: Bearer` with an access token or an API token.")
     principal: Principal | None
@@ -95,5 +119,5 @@ async def principal_of(services: Services, credential: str | None) -> Principal:
 
 
 async def _person(services: Services, credential: str) -> Person | None:
-    user_id = services.signer.read(credential).user_id
-    return OPERATOR if user_id is None else await services.metadata.users.person(user_id)
+    claims = services.signer.read(credential)
+    return OPERATOR if claims.user_id is None else await services.metadata.users.person(claims.user_id, claims.family_id)

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from analytics.api.auth import Access, AccessCheck, Allowed, bearer_credential, principal_of
+from analytics.api.auth import Access, AccessCheck, Allowed, bearer_credential, principal_of, session_token
 from analytics.api.dependencies import OpenServices
 from analytics.api.event_stream import EventStream, server_sent
 from analytics.api.rates import charge_principal
@@ -70,8 +70,11 @@ class WatcherCheck(AccessCheck):
             require(found, project, self.permission)
             return Access(found, project)
 
+        session = session_token(request, services)
         if ticket is None or credential:
-            return Watcher(await check(principal_of(services, credential)), lambda: check(principal_of(services, credential)))
+            return Watcher(
+                await check(principal_of(services, credential, session)), lambda: check(principal_of(services, credential, session))
+            )
         grant = await services.live_tickets.redeem(ticket)
         if grant is None:
             raise UnauthenticatedError("The ticket is not good, is over, or was used.")
@@ -97,8 +100,11 @@ async def live(request: Request, watcher: Annotated[Watcher, Depends(WatcherChec
 @router.post("/ticket")
 async def create_ticket(access: Annotated[Access, Allowed(Permission.WATCH_LIVE)], services: OpenServices) -> LiveTicketAnswer:
     """A ticket for a browser's EventSource, which can send no header: good once, for a minute."""
-    user_id = access.principal.id if isinstance(access.principal, Person) else None
-    ticket = await services.live_tickets.issue(TicketGrant(access.project.id, access.may(Permission.READ_EVENTS), user_id))
+    person = access.principal if isinstance(access.principal, Person) else None
+    grant = TicketGrant(
+        access.project.id, access.may(Permission.READ_EVENTS), person.id if person else None, person.sign_in if person else None
+    )
+    ticket = await services.live_tickets.issue(grant)
     return LiveTicketAnswer(ticket=ticket, expires_in=services.live_tickets.seconds)
 
 
@@ -107,7 +113,7 @@ async def _holder(services: Services, grant: TicketGrant) -> Principal:
     if grant.user_id is None:
         scopes = frozenset({Scope.READ, Scope.PERSONAL_DATA} if grant.personal_data else {Scope.READ})
         return Token("ticket", "live ticket", grant.project_id, scopes)
-    person = OPERATOR if grant.user_id == OPERATOR.id else await services.metadata.users.person(grant.user_id)
+    person = OPERATOR if grant.user_id == OPERATOR.id else await services.metadata.users.person(grant.user_id, grant.sign_in)
     if person is None:
         raise UnauthenticatedError("The ticket is not good, is over, or was used.")
     return person

@@ -7,11 +7,13 @@ from fastapi import APIRouter
 from analytics.api.auth import Access, Allowed
 from analytics.api.dependencies import OpenServices
 from analytics.api.paging import Page, PageCursor, PageLimit, cut_page, decode_cursor
-from analytics.api.schemas.people import MemberAnswer, NewRole, NewUser, UserAnswer
+from analytics.api.schemas.people import MemberAnswer, NewRole, NewUser, UserAnswer, UserRecordAnswer, UserUpdate
 from analytics.domain.access import Permission
+from analytics.metadata.users import UserChange
 
 router = APIRouter(prefix="/v1", tags=["people"])
 MayManage = Annotated[Access, Allowed(Permission.MANAGE_MEMBERS)]
+MayManageUsers = Annotated[Access, Allowed(Permission.MANAGE_USERS)]
 
 
 @router.post("/users", status_code=201)
@@ -19,6 +21,30 @@ async def create_user(wanted: NewUser, access: Annotated[Access, Allowed(Permiss
     """Make a person who may sign in. Owners only."""
     person = await services.metadata.users.create(access.actor, wanted.email, wanted.password, wanted.name or wanted.email)
     return UserAnswer.model_validate(person)
+
+
+@router.get("/users")
+async def list_users(
+    access: MayManageUsers, services: OpenServices, limit: PageLimit = 100, cursor: PageCursor = None
+) -> Page[UserRecordAnswer]:
+    """Everybody, by address. Owners only."""
+    after: str | None = decode_cursor(cursor, str)[0] if cursor else None
+    rows = await services.metadata.users.page(after, limit + 1)
+    items, next_cursor = cut_page(rows, limit, lambda user: (user.email.lower(),))
+    return Page(items=[UserRecordAnswer.model_validate(user) for user in items], next_cursor=next_cursor)
+
+
+@router.get("/users/{email}")
+async def read_user(email: str, access: MayManageUsers, services: OpenServices) -> UserRecordAnswer:
+    """One person. Owners only."""
+    return UserRecordAnswer.model_validate(await services.metadata.users.record(email))
+
+
+@router.patch("/users/{email}")
+async def change_user(email: str, wanted: UserUpdate, access: MayManageUsers, services: OpenServices) -> UserRecordAnswer:
+    """Change a name, shut somebody out at once or let them in again, make an owner or end that. The last owner stays one. Owners only."""
+    change = UserChange(wanted.name, wanted.disabled, wanted.is_owner)
+    return UserRecordAnswer.model_validate(await services.metadata.users.update(access.actor, email, change))
 
 
 @router.get("/projects/{project}/members")

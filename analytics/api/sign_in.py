@@ -6,12 +6,16 @@ from fastapi import APIRouter, Form, Request
 
 from analytics.api.auth import Access, Allowed
 from analytics.api.dependencies import OpenServices
-from analytics.api.schemas.people import Me, Membership, Refresh, SignedIn
+from analytics.api.schemas.people import Me, Membership
+from analytics.api.schemas.sign_in import NewPassword, Refresh, SignedIn, SigningKeyAnswer, SigningKeysAnswer
 from analytics.domain.access import Permission, Person, Token, is_of
-from analytics.domain.access_token import ACCESS_SECONDS
-from analytics.errors import UnauthenticatedError
+from analytics.domain.access_token import ACCESS_SECONDS, ends_at
+from analytics.errors import ForbiddenError
+from analytics.metadata.refresh_tokens import KnownPassword
+from analytics.services import Services
 
 router = APIRouter(prefix="/v1", tags=["sign-in"])
+MayChangeSelf = Annotated[Access, Allowed(Permission.CHANGE_SELF)]
 
 
 @router.post("/auth/token")
@@ -23,22 +27,47 @@ async def sign_in(
     grant_type: Annotated[str | None, Form(pattern="^password$")] = None,
 ) -> SignedIn:
     """Sign in with an e-mail address and a password (OAuth2 password form)."""
-    place = request.client.host if request.client else ""
-    services.sign_in_brake.check(username, place)
-    try:
-        user_id = await services.metadata.users.sign_in(username, password)
-    except UnauthenticatedError:
-        services.sign_in_brake.failed(username, place)
-        raise
-    services.sign_in_brake.succeeded(username, place)
-    return _signed_in(services.signer.for_person(user_id), await services.metadata.refresh_tokens.begin(user_id))
+    known = await check_password(request, services, username, password)
+    family_id, token = await services.metadata.refresh_tokens.begin(known)
+    return _signed_in(services.signer.for_person(known.user_id, family_id), token)
 
 
 @router.post("/auth/refresh")
 async def refresh(body: Refresh, services: OpenServices) -> SignedIn:
     """The next access token and the next refresh token. A refresh token used twice signs all of its family out."""
-    user_id, token = await services.metadata.refresh_tokens.rotate(body.refresh_token)
-    return _signed_in(services.signer.for_person(user_id), token)
+    user_id, family_id, token = await services.metadata.refresh_tokens.rotate(body.refresh_token)
+    return _signed_in(services.signer.for_person(user_id, family_id), token)
+
+
+@router.post("/auth/sign-out", status_code=204)
+async def sign_out(access: MayChangeSelf, services: OpenServices) -> None:
+    """End this sign-in: its access and refresh tokens, or its browser session, at once and everywhere."""
+    person, sign_in = signed_in_person(access)
+    await services.metadata.refresh_tokens.end(person.id, sign_in)
+
+
+@router.post("/auth/sign-out-everywhere", status_code=204)
+async def sign_out_everywhere(access: MayChangeSelf, services: OpenServices) -> None:
+    """End all sign-ins of the person who asks, this one too."""
+    person, _ = signed_in_person(access)
+    await services.metadata.refresh_tokens.end_all(person.id, person.id)
+
+
+@router.post("/auth/password", status_code=204)
+async def change_password(wanted: NewPassword, request: Request, access: MayChangeSelf, services: OpenServices) -> None:
+    """Change one's own password; ends all other sign-ins."""
+    person, _ = signed_in_person(access)
+    place = address_of(request)
+    await services.sign_in_brake.attempt(person.email, place)
+    await services.metadata.users.change_password(person, wanted.current_password, wanted.new_password)
+    await services.sign_in_brake.succeeded(person.email, place)
+
+
+@router.post("/auth/signing-keys/rotate")
+async def rotate_signing_keys(access: Annotated[Access, Allowed(Permission.ROTATE_KEYS)], services: OpenServices) -> SigningKeysAnswer:
+    """Sign access tokens with a new key; the old one is good until the last token it signed is over. Owners only."""
+    ring = await services.metadata.signing_keys.rotate(access.actor)
+    return SigningKeysAnswer(items=[SigningKeyAnswer(kid=key.id, created_at=key.created_at, ends_at=ends_at(ring, key)) for key in ring])
 
 
 @router.get("/me")
@@ -63,3 +92,25 @@ async def who_am_i(access: Annotated[Access, Allowed(Permission.READ_SELF)], ser
 
 def _signed_in(access_token: str, refresh_token: str) -> SignedIn:
     return SignedIn(access_token=access_token, expires_in=ACCESS_SECONDS, refresh_token=refresh_token)
+
+
+def address_of(request: Request) -> str:
+    """The address a request came from."""
+    return request.client.host if request.client else ""
+
+
+async def check_password(request: Request, services: Services, username: str, password: str) -> KnownPassword:
+    """Who this is. Raises UnauthenticatedError, alike for an unknown name and a wrong password, or RateLimitedError after too many."""
+    place = address_of(request)
+    await services.sign_in_brake.attempt(username, place)
+    known = await services.metadata.users.sign_in(username, password)
+    await services.sign_in_brake.succeeded(username, place)
+    return known
+
+
+def signed_in_person(access: Access) -> tuple[Person, str]:
+    """The person who asks, and their sign-in. Raises ForbiddenError for machines and the operator, who never signed in."""
+    person = access.principal
+    if not isinstance(person, Person) or person.sign_in is None:
+        raise ForbiddenError("This is for people who signed in.")
+    return person, person.sign_in

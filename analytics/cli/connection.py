@@ -56,6 +56,9 @@ class ServiceConnection:
     def put(self, path: str, body: object = None) -> Any:
         return self.call("PUT", path, json=body)
 
+    def patch(self, path: str, body: object = None) -> Any:
+        return self.call("PATCH", path, json=body)
+
     def delete(self, path: str) -> Any:
         return self.call("DELETE", path)
 

@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "key": "analytics.cli.key:key",
     "token": "analytics.cli.token:token",
     "user": "analytics.cli.user:user",
+    "key-ring": "analytics.cli.key_ring:key_ring",
     "load": "analytics.cli.load:load",
     "reconcile": "analytics.cli.reconcile:reconcile",
 }

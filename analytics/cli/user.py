@@ -1,6 +1,8 @@
 """`analytics user`: people and their roles."""
 
 import sys
+from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -15,7 +17,7 @@ _role = click.Choice([role.value for role in Role])
 
 @click.group(cls=Group)
 def user() -> None:
-    """Make people and give them roles."""
+    """Make or invite people, give them roles, shut them out."""
 
 
 @user.command()
@@ -65,10 +67,86 @@ def remove(line: CommandLine, email: str, project: str) -> None:
 
 
 @user.command("list")
-@_project
+@click.option("--project", metavar="SLUG", help="Its members alone.")
 @pass_command_line
-def list_members(line: CommandLine, project: str) -> None:
-    """List the members of a project."""
+def list_users(line: CommandLine, project: str | None) -> None:
+    """List everybody, or the members of a project."""
     with connect(line) as service:
-        items = every_item(service, project_path(project, "members"))
-    line.answer(items, table(items, "email", "name", "role", "created_at"))
+        if project is not None:
+            items = every_item(service, project_path(project, "members"))
+            line.answer(items, table(items, "email", "name", "role", "created_at"))
+            return
+        items = every_item(service, "/v1/users")
+    rows = [{**item, "roles": [f"{slug}:{role}" for slug, role in item["roles"].items()] or None} for item in items]
+    line.answer(items, table(rows, "email", "name", "is_owner", "disabled", "roles", "last_sign_in_at"))
+
+
+@user.command()
+@click.argument("email")
+@click.option("--name", default="", help="What people call them; the address if absent.")
+@click.option("--project", metavar="SLUG", help="Make them a member of this project.")
+@click.option("--role", type=_role, help="What they are in it.")
+@pass_command_line
+def invite(line: CommandLine, email: str, name: str, project: str | None, role: str | None) -> None:
+    """Invite a person, who chooses the password: by mail, or by a link to hand over, which is the output."""
+    if (project is None) != (role is None):
+        raise click.UsageError("--project and --role go together.")
+    with connect(line) as service:
+        made = service.post("/v1/invitations", {"email": email, "name": name, "project": project, "role": role})
+    _hand_over(line, made)
+
+
+@user.command()
+@click.argument("email")
+@pass_command_line
+def reset(line: CommandLine, email: str) -> None:
+    """Let a person choose another password: by mail, or by a link to hand over, which is the output."""
+    with connect(line) as service:
+        made = service.post(_path(email, "reset"))
+    _hand_over(line, made)
+
+
+@user.command()
+@click.argument("email")
+@click.option("--name", help="What people call them.")
+@click.option("--owner/--no-owner", default=None, help="Over all projects, or not any more.")
+@pass_command_line
+def update(line: CommandLine, email: str, name: str | None, owner: bool | None) -> None:
+    """Change a person's name, or whether they are an owner."""
+    if name is None and owner is None:
+        raise click.UsageError("Give --name, --owner or --no-owner.")
+    with connect(line) as service:
+        changed = service.patch(_path(email), {"name": name, "is_owner": owner})
+    line.answer(changed, f"{changed['email']} ({changed['name']}) is {'an' if changed['is_owner'] else 'no'} owner.")
+
+
+@user.command()
+@click.argument("email")
+@pass_command_line
+def disable(line: CommandLine, email: str) -> None:
+    """Shut a person out, at once."""
+    with connect(line) as service:
+        changed = service.patch(_path(email), {"disabled": True})
+    line.answer(changed, f"{changed['email']} cannot sign in any more.")
+
+
+@user.command()
+@click.argument("email")
+@pass_command_line
+def enable(line: CommandLine, email: str) -> None:
+    """Let a person in again, who signs in anew."""
+    with connect(line) as service:
+        changed = service.patch(_path(email), {"disabled": False})
+    line.answer(changed, f"{changed['email']} may sign in again.")
+
+
+def _path(email: str, *parts: str) -> str:
+    return "/".join(("/v1/users", *(quote(part, safe="") for part in (email, *parts))))
+
+
+def _hand_over(line: CommandLine, made: dict[str, Any]) -> None:
+    if made["mailed"]:
+        line.answer(made, f"Mailed to {made['email']}.")
+    else:
+        line.tell(f"Hand this to {made['email']}; it is good once, until {made['expires_at']}:")
+        line.answer(made, made["link"])

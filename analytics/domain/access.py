@@ -66,9 +66,13 @@ class Permission(StrEnum):
     MANAGE_MEMBERS = "manage-members"
     # over all projects
     READ_SELF = "read-self"
+    CHANGE_SELF = "change-self"  # one's own password and sign-ins
+    INVITE = "invite"  # into the project that the body names, which asks for MANAGE_MEMBERS there
     LIST_PROJECTS = "list-projects"  # one's own
     CREATE_PROJECT = "create-project"
     CREATE_USER = "create-user"
+    MANAGE_USERS = "manage-users"  # list, change, shut out, reset
+    ROTATE_KEYS = "rotate-keys"
     RECONCILE = "reconcile"
 
 
@@ -96,19 +100,22 @@ RULES: Mapping[Permission, Rule] = {
     Permission.MANAGE_MEMBERS: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
 }
 # Over all projects: who is signed in at all, or owners alone.
-ANYBODY = frozenset({Permission.READ_SELF, Permission.LIST_PROJECTS})
-OWNERS = frozenset({Permission.CREATE_PROJECT, Permission.CREATE_USER, Permission.RECONCILE})
+ANYBODY = frozenset({Permission.READ_SELF, Permission.CHANGE_SELF, Permission.INVITE, Permission.LIST_PROJECTS})
+OWNERS = frozenset(
+    {Permission.CREATE_PROJECT, Permission.CREATE_USER, Permission.MANAGE_USERS, Permission.ROTATE_KEYS, Permission.RECONCILE}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody signed in. `roles`: project id to role."""
+    """Somebody signed in. `roles`: project id to role. `sign_in`: id of the sign-in they came by, None for the operator."""
 
     id: str
     email: str
     name: str
     is_owner: bool = False
     roles: Mapping[str, Role] = field(default_factory=dict[str, Role])
+    sign_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

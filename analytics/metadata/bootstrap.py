@@ -11,6 +11,7 @@ from analytics.metadata.pool import Change, Connection, Database
 from analytics.metadata.project_rows import insert_project, project_by_slug
 from analytics.metadata.projects import new_project
 from analytics.metadata.secrets import Passwords, make_id, make_password
+from analytics.metadata.signing_keys import ensure_signing_key
 from analytics.metadata.users import insert_user
 from analytics.statements import postgres
 
@@ -45,6 +46,7 @@ async def bootstrap(database: Database, passwords: Passwords, clock: Clock, wish
     """
     async with database.change(Change("bootstrap", "bootstrap", wishes.project_slug)) as connection:
         await connection.one(postgres("bootstrap")["lock"])
+        await ensure_signing_key(connection, clock)
         project = await project_by_slug(connection, wishes.project_slug)
         if project is None:
             project = new_project(wishes.project_slug, wishes.project_slug, "UTC", clock)

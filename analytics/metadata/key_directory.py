@@ -1,4 +1,4 @@
-"""All projects and good write keys in memory, so that the way in waits for no database.
+"""All projects, good write keys and signing keys in memory, so that the way in waits for no database.
 
 A change is in here at once if this process made it, and within a second if another did: PostgreSQL notifies, and every half second the
 number that each change raises is read, since a notification may be lost (a pooler in between swallows them all). The one thing to know:
@@ -17,6 +17,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from analytics.clock import Clock, SystemClock
+from analytics.domain.access_token import SigningKey
 from analytics.domain.project import Project
 from analytics.errors import MetadataUnavailableError
 from analytics.metadata.pool import Database, Row
@@ -44,6 +45,7 @@ class _Picture:
     by_key: Mapping[str, _Key] = field(default_factory=dict[str, _Key])
     by_id: Mapping[str, Project] = field(default_factory=dict[str, Project])
     by_slug: Mapping[str, Project] = field(default_factory=dict[str, Project])
+    signing_keys: tuple[SigningKey, ...] = ()
 
 
 class KeyDirectory:
@@ -87,6 +89,10 @@ class KeyDirectory:
         """Every project, by slug."""
         return tuple(self._picture.by_slug.values())
 
+    def signing_keys(self) -> tuple[SigningKey, ...]:
+        """The keys that sign access tokens, newest first."""
+        return self._picture.signing_keys
+
     @property
     def loaded(self) -> bool:
         """Whether the keys have been read since the start: before that nobody can be let in."""
@@ -113,6 +119,9 @@ class KeyDirectory:
                 {row["key"]: _key_of(row, by_id[row["project_id"]]) for row in keys if row["project_id"] in by_id},
                 by_id,
                 {project.slug: project for project in projects},
+                tuple(
+                    SigningKey(row["id"], bytes(row["salt"]), row["created_at"]) for row in await connection.all(statements["signing_keys"])
+                ),
             )
             self._confirmed_at = time.monotonic()
 

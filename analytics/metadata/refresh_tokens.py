@@ -1,8 +1,9 @@
-"""Refresh tokens in PostgreSQL: each is good once and names its successor; a second use ends the whole family.
+"""Sign-ins and their refresh tokens in PostgreSQL: a token is good once and names its successor; a second use ends the whole family.
 
 The one thing to know: the end of a family is committed before the error rises, or it would be rolled back with it.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from analytics.clock import Clock
@@ -14,6 +15,28 @@ from analytics.statements import postgres
 REFRESH_DAYS = 30
 
 
+@dataclass(frozen=True, slots=True)
+class KnownPassword:
+    """A person whose password was right, at this version of their credentials."""
+
+    user_id: str
+    credentials_version: int
+
+
+async def begin_family(connection: Connection, family_id: str, known: KnownPassword, clock: Clock) -> None:
+    """Begin a sign-in. Raises UnauthenticatedError if meanwhile the person was shut out or got another password."""
+    now = clock.now()
+    if not await connection.run(postgres("users")["signed_in"], id=known.user_id, credentials_version=known.credentials_version, now=now):
+        raise UnauthenticatedError("The user name or the password is wrong.")
+    await connection.run(postgres("refresh_tokens")["forget_old"], user_id=known.user_id, now=now)
+    await connection.run(postgres("refresh_tokens")["insert_family"], id=family_id, user_id=known.user_id, created_at=now)
+
+
+async def end_families(connection: Connection, user_id: str, because: str, clock: Clock, keep: str | None = None) -> None:
+    """End all sign-ins of a person but `keep`: refresh tokens, access tokens and browser sessions alike."""
+    await connection.run(postgres("refresh_tokens")["revoke_all"], user_id=user_id, because=because, now=clock.now(), keep=keep)
+
+
 class RefreshTokens:
     """The sessions of all people."""
 
@@ -21,17 +44,28 @@ class RefreshTokens:
         self._database = database
         self._clock = clock
 
-    async def begin(self, user_id: str) -> str:
-        """The first token of a new family, for a person who has just signed in."""
+    async def begin(self, known: KnownPassword) -> tuple[str, str]:
+        """A new family and its first token, for a person who has just shown a password. Raises UnauthenticatedError as `begin_family`."""
         family_id = make_id("f")
-        async with self._database.change(Change(user_id, "session.begin", family_id)) as connection:
-            now = self._clock.now()
-            await connection.run(postgres("refresh_tokens")["forget_old"], user_id=user_id, now=now)
-            await connection.run(postgres("refresh_tokens")["insert_family"], id=family_id, user_id=user_id, created_at=now)
-            return await self._next(connection, family_id)
+        async with self._database.change(Change(known.user_id, "session.begin", family_id)) as connection:
+            await begin_family(connection, family_id, known, self._clock)
+            return family_id, await self._next(connection, family_id)
 
-    async def rotate(self, token: str) -> tuple[str, str]:
-        """The id of the person and the next token, for a token that has not been used.
+    async def end(self, user_id: str, family_id: str) -> None:
+        """Sign out: nothing of this family is good any more, in any process."""
+        async with self._database.change(Change(user_id, "session.end", family_id)) as connection:
+            await connection.run(
+                postgres("refresh_tokens")["revoke_family"], family_id=family_id, now=self._clock.now(), because="sign-out"
+            )
+
+    async def end_all(self, actor: str, user_id: str) -> None:
+        """Sign a person out everywhere."""
+        async with self._database.change(Change(actor, "session.end-all", user_id)) as connection:
+            await connection.run(postgres("users")["raise_version"], id=user_id)
+            await end_families(connection, user_id, "sign-out-everywhere", self._clock)
+
+    async def rotate(self, token: str) -> tuple[str, str, str]:
+        """The ids of the person and the family and the next token, for a token that has not been used.
 
         Raises UnauthenticatedError for one that is unknown, over, of an ended family, or used: the last ends its family.
         """
@@ -43,7 +77,7 @@ class RefreshTokens:
                 await connection.run(statements["revoke_family"], family_id=row["family_id"], now=now, because="reuse")
             elif row is not None and row["revoked_at"] is None and row["expires_at"] > now:
                 await connection.run(statements["use"], token_hash=token_hash(token), now=now)
-                return row["user_id"], await self._next(connection, row["family_id"])
+                return row["user_id"], row["family_id"], await self._next(connection, row["family_id"])
         raise UnauthenticatedError("The refresh token is not good; sign in again.")
 
     async def _next(self, connection: Connection, family_id: str) -> str:

@@ -13,10 +13,13 @@ import anyio.to_thread
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from analytics.errors import RateLimitedError
+
 # OWASP's second choice: 19 MiB and two passes, about 20 ms of one core, so that a burst of sign-ins does not starve the way in.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 # Compared with when nobody has that name, so that the time of an answer does not tell. Made at first use: hashing takes a while.
 _NOBODY: list[str] = []
+MOST_WAITING = 200  # some seconds of work
 
 
 def make_id(prefix: str) -> str:
@@ -50,18 +53,27 @@ def token_hash(token: str) -> bytes:
 
 
 class Passwords:
-    """argon2id on worker threads, a few at a time: each takes 19 MiB and a whole core."""
+    """argon2id on worker threads, a few at a time: each takes 19 MiB and a whole core.
+
+    Both calls raise RateLimitedError when so many wait already that the answer would come too late.
+    """
 
     def __init__(self, at_once: int = 2) -> None:
         self._limiter = anyio.CapacityLimiter(at_once)
 
     async def hash(self, password: str) -> str:
         """The PHC string to keep."""
+        self._check_queue()
         return await anyio.to_thread.run_sync(_HASHER.hash, password, limiter=self._limiter)
 
     async def matches(self, password: str, kept: str | None) -> bool:
         """Whether `password` is the one behind `kept`; without `kept` it takes as long and is False."""
+        self._check_queue()
         return await anyio.to_thread.run_sync(_matches, password, kept, limiter=self._limiter)
+
+    def _check_queue(self) -> None:
+        if self._limiter.statistics().tasks_waiting >= MOST_WAITING:
+            raise RateLimitedError("Too many sign in at once; try again.", 2)
 
 
 def _matches(password: str, kept: str | None) -> bool:

@@ -5,13 +5,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from analytics.clock import Clock
+from analytics.metadata.account_links import AccountLinks
 from analytics.metadata.bootstrap import BootstrapResult, BootstrapWishes, bootstrap
+from analytics.metadata.browser_sessions import BrowserSessions
 from analytics.metadata.key_directory import KeyDirectory, open_key_directory
 from analytics.metadata.keys import WriteKeys
 from analytics.metadata.pool import Database, open_database
 from analytics.metadata.projects import Projects
 from analytics.metadata.refresh_tokens import RefreshTokens
 from analytics.metadata.secrets import Passwords
+from analytics.metadata.signing_keys import SigningKeys
 from analytics.metadata.token_uses import token_uses_written
 from analytics.metadata.tokens import ApiTokens
 from analytics.metadata.users import Members, Users
@@ -29,6 +32,9 @@ class Metadata:
     users: Users
     members: Members
     refresh_tokens: RefreshTokens
+    browser_sessions: BrowserSessions
+    account_links: AccountLinks
+    signing_keys: SigningKeys
     bootstrapped: BootstrapResult
 
 
@@ -51,5 +57,8 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes) -> Asyn
                 Users(database, passwords, clock),
                 Members(database, clock),
                 RefreshTokens(database, clock),
+                BrowserSessions(database, clock),
+                AccountLinks(database, passwords, clock),
+                SigningKeys(database, directory, clock),
                 made,
             )

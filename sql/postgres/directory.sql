@@ -10,3 +10,7 @@ FROM projects ORDER BY slug;
 -- name: keys
 -- All write keys that are good, also those that end by themselves one day or did already.
 SELECT key, project_id, ends_at, allowed_origins FROM write_keys WHERE revoked_at IS NULL;
+
+-- name: signing_keys
+-- All keys that sign access tokens, newest first.
+SELECT id, salt, created_at FROM signing_keys ORDER BY created_at DESC, id;

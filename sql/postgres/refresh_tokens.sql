@@ -22,8 +22,14 @@ UPDATE refresh_tokens SET used_at = %(now)s WHERE token_hash = %(token_hash)s;
 -- No token of the family is good any more.
 UPDATE refresh_families SET revoked_at = %(now)s, revoked_because = %(because)s WHERE id = %(family_id)s AND revoked_at IS NULL;
 
+-- name: revoke_all
+-- No family of the person is good any more, but the one to keep, if there is one.
+UPDATE refresh_families SET revoked_at = %(now)s, revoked_because = %(because)s
+WHERE user_id = %(user_id)s AND revoked_at IS NULL AND id IS DISTINCT FROM %(keep)s::text;
+
 -- name: forget_old
--- Families of a person whose newest token is over are of no more use.
+-- Families of a person whose newest token or session is over are of no more use.
 DELETE FROM refresh_families f
 WHERE f.user_id = %(user_id)s
-  AND NOT EXISTS (SELECT FROM refresh_tokens t WHERE t.family_id = f.id AND t.expires_at > %(now)s);
+  AND NOT EXISTS (SELECT FROM refresh_tokens t WHERE t.family_id = f.id AND t.expires_at > %(now)s)
+  AND NOT EXISTS (SELECT FROM browser_sessions s WHERE s.family_id = f.id AND s.expires_at > %(now)s);

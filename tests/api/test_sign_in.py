@@ -72,8 +72,8 @@ async def test_a_refresh_token_is_good_once_and_its_reuse_ends_the_family(api: A
 
 
 async def test_no_token_of_ours_is_made_by_another_key(api: Api) -> None:
-    strangers = TokenSigner("another secret key", api.services.clock)
-    for token in (strangers.for_operator(), strangers.for_person("u_1"), "no.jwt.atall", "at_unknown", "wk_unknown", "x"):
+    strangers = TokenSigner("another secret key", api.services.clock, api.services.keys.signing_keys)
+    for token in (strangers.for_operator(), strangers.for_person("u_1", "f_1"), "no.jwt.atall", "at_unknown", "wk_unknown", "x"):
         answer = await api.bearer(token).get("/v1/me")
         assert answer.status_code == 401, token
         assert answer.headers["www-authenticate"] == "Bearer"

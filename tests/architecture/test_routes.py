@@ -15,6 +15,9 @@ from analytics.settings import Settings
 PUBLIC = {
     ("POST", "/v1/auth/token"),
     ("POST", "/v1/auth/refresh"),
+    ("POST", "/v1/auth/session"),
+    ("POST", "/v1/auth/forgot"),
+    ("POST", "/v1/auth/accept"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),

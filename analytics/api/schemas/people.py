@@ -10,21 +10,6 @@ from analytics.domain.access import Role
 Email = Annotated[PlainText, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\z", strip_whitespace=True)]
 
 
-class SignedIn(Answer):
-    """An access token for `expires_in` seconds, and what to get the next one with."""
-
-    access_token: str
-    token_type: Literal["bearer"] = "bearer"  # noqa: S105 the kind of token, not one
-    expires_in: int
-    refresh_token: str
-
-
-class Refresh(Body):
-    """A refresh token; it is good once."""
-
-    refresh_token: Annotated[str, StringConstraints(min_length=1, max_length=500)]
-
-
 class Membership(Answer):
     """A project one may see; `role` is null for owners and tokens."""
 
@@ -59,6 +44,24 @@ class UserAnswer(Answer):
     id: str
     email: str
     name: str
+
+
+class UserRecordAnswer(UserAnswer):
+    """A person as owners see them; `roles`: slug of a project to role. Who is `disabled` cannot sign in."""
+
+    is_owner: bool
+    disabled: bool
+    roles: dict[str, Role]
+    created_at: UtcTime
+    last_sign_in_at: UtcTime | None
+
+
+class UserUpdate(Body):
+    """What may change of a person; what is absent or null stays."""
+
+    name: Annotated[PlainText, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)] | None = None
+    disabled: bool | None = Field(None, description="Shut out, or in again. Ends all sign-ins at once.")
+    is_owner: bool | None = Field(None, description="Over all projects.")
 
 
 class NewRole(Body):

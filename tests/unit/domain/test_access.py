@@ -44,8 +44,14 @@ TABLE = {
     Permission.MANAGE_TOKENS: (Role.ADMIN, ("manage",)),
     Permission.MANAGE_MEMBERS: (Role.ADMIN, ("manage",)),
 }
-EVERYWHERE = [Permission.READ_SELF, Permission.LIST_PROJECTS]
-OWNERS_ONLY = [Permission.CREATE_PROJECT, Permission.CREATE_USER, Permission.RECONCILE]
+EVERYWHERE = [Permission.READ_SELF, Permission.CHANGE_SELF, Permission.INVITE, Permission.LIST_PROJECTS]
+OWNERS_ONLY = [
+    Permission.CREATE_PROJECT,
+    Permission.CREATE_USER,
+    Permission.MANAGE_USERS,
+    Permission.ROTATE_KEYS,
+    Permission.RECONCILE,
+]
 
 
 def test_the_table_is_whole() -> None:

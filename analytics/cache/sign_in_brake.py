@@ -1,0 +1,61 @@
+"""The brake of `domain/sign_in_brake.py`, kept in Redis so that all processes count together; in this process alone while Redis is away."""
+
+from importlib.resources import files
+from typing import cast
+
+import redis.asyncio
+
+from analytics.cache.connection import Cache
+from analytics.clock import Clock
+from analytics.domain.sign_in_brake import FORGOTTEN_SECONDS, LONGEST_WAIT_SECONDS, MemoryBrake, counters, must_wait
+from analytics.errors import CacheUnavailableError
+
+
+class SignInBrake:
+    """Tries of one kind of thing, such as signing in. For the event loop."""
+
+    def __init__(self, cache: Cache, clock: Clock, what: str) -> None:
+        self._cache = cache
+        self._what = what
+        self._memory = MemoryBrake(clock)
+        self._script = (files("analytics.cache") / "attempt.lua").read_text("utf-8")
+
+    async def attempt(self, name: str, place: str) -> None:
+        """Count a try of `name` from the address `place`. Raises RateLimitedError, and counts nothing, while it must wait."""
+        counted = counters(self._what, name, place)
+        keys = [_key(counter.key) for counter in counted]
+        values = [LONGEST_WAIT_SECONDS, FORGOTTEN_SECONDS, *(counter.free for counter in counted)]
+
+        async def count(client: redis.asyncio.Redis) -> bytes:
+            return cast(bytes, await client.execute_command("EVAL", self._script, len(keys), *keys, *values))
+
+        try:
+            wait = float(await self._cache.acall(count))
+        except CacheUnavailableError:
+            self._memory.attempt(counted)
+            return
+        if wait > 0:
+            raise must_wait(wait)
+
+    async def succeeded(self, name: str, place: str) -> None:
+        """The try was good: those before it are forgiven to the name, and this one to the place."""
+        counted = counters(self._what, name, place)
+        self._memory.succeeded(counted)
+
+        async def uncount(client: redis.asyncio.Redis) -> object:
+            for counter in counted:
+                if counter.forgiven:
+                    await client.execute_command("DEL", _key(counter.key))
+                elif await client.execute_command("HGET", _key(counter.key), "count"):
+                    await client.execute_command("HINCRBY", _key(counter.key), "count", -1)
+                    await client.execute_command("HDEL", _key(counter.key), "until")
+            return None
+
+        try:
+            await self._cache.acall(uncount)
+        except CacheUnavailableError:
+            return
+
+
+def _key(name: str) -> str:
+    return f"brake:{name}"
