@@ -75,6 +75,9 @@ def remove_repeats(session: Session, search: RepeatSearch, number: int, removed:
             in_place[int(row_key)] = max(in_place.get(int(row_key), 0), int(count))
         if rows.num_rows:
             chunk = rows.slice(0, ROWS_A_DELETION)
-            places = list(zip(chunk.column("part").to_pylist(), chunk.column("offset").to_pylist(), strict=True))
-            session.delete("events", clickhouse("reconcile/delete_events_places"), {"places": places})
+            values = {
+                "months": [str(month) for month in np.unique(chunk.column("month").to_numpy())],
+                "places": chunk.column("place").to_pylist(),
+            }
+            session.delete("events", clickhouse("reconcile/delete_events_places"), values)
     removed.rows += sum(in_place.values())

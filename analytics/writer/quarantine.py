@@ -1,9 +1,12 @@
-"""Rows the warehouse refuses: found on a scratch table without views, put aside with their reason.
+"""Rows the warehouse refuses: found on scratch copies of `events` and its views, put aside with their reason.
 
-The batch itself is never split: it may have landed in part. What is left of it goes in under the batch's own token.
+The batch itself is never split: it may have landed in part. What is left of it goes in under the batch's own token. A row that only a view
+refuses is in `events` by then: it is taken out again.
 """
 
 import uuid
+from datetime import datetime
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +14,7 @@ from msgspec.json import encode
 
 from analytics.domain.columns import Array
 from analytics.errors import InsertRejectedError
+from analytics.statements import clickhouse
 from analytics.warehouse.client import Warehouse
 from analytics.warehouse.scratch import scratch_table
 from analytics.writer.batch import Verdict
@@ -20,16 +24,33 @@ _NO_DEDUPLICATION = {"insert_deduplicate": 0}
 
 
 def find_poison(warehouse: Warehouse, events: pa.RecordBatch) -> list[int]:
-    """Positions of the rows that table `events` refuses by themselves; empty if none does, or if all do.
+    """Positions of the rows that table `events` or a view on it refuses by themselves; empty if none does, or if all do.
 
     All rows refused means that something else is wrong (a column missing, say): that must be mended, not quarantined.
     Raises StoreError if the warehouse goes away.
     """
-    with scratch_table(warehouse) as scratch:
+    with scratch_table(warehouse, with_views=True) as scratch:
         poison = _search(warehouse, scratch, events, 0)
         if len(poison) == events.num_rows and not _takes_a_plain_row(warehouse, scratch, events):
             return []
         return poison
+
+
+def remove_quarantined(warehouse: Warehouse, events: pa.Table) -> None:
+    """Take what an attempt of before has left of quarantined `events` out of `events` and of the known ids. May be broken off and called
+    again; what is left in the rollups is reconciled. Raises StoreError."""
+    received = cast(list[datetime], events.column("received_at").to_pylist())
+    values = {
+        "project_ids": sorted(set(cast(list[str], events.column("project_id").to_pylist()))),
+        "first": min(received),
+        "last": max(received),
+        "hashes": events.column("id_hash").to_pylist(),
+        "checks": events.column("id_check").to_pylist(),
+    }
+    # The ids first: they are found by what is in `events`.
+    if warehouse.query(clickhouse("writer/count_quarantined").text(), values, lane="writer").rows[0][0]:
+        for statement in ("writer/delete_quarantined_ids", "writer/delete_quarantined_events"):
+            warehouse.command(clickhouse(statement).text(), values)
 
 
 def quarantined_rows(events: pa.Table, verdict: Verdict, now_ms: int) -> pa.RecordBatch:

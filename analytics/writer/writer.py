@@ -35,7 +35,7 @@ from analytics.writer.inserter import Inserter
 from analytics.writer.known_ids import KnownIds, first_occurrences
 from analytics.writer.prepare import enriched, to_stream
 from analytics.writer.prepared import PreparedBatch, prepared
-from analytics.writer.quarantine import find_poison, quarantined_rows
+from analytics.writer.quarantine import find_poison, quarantined_rows, remove_quarantined
 from analytics.writer.rebuild import rebuild_known_ids
 
 log = logging.getLogger(__name__)
@@ -191,7 +191,8 @@ class Writer:
             log.info("writer.replays_batch", extra={"token": verdict.token, "rows": batch.rows})
             work = self._store(prepared(batch, verdict), tried=True)
             self._landed_ms = self._inserted_ms
-            self._settle(work)
+            # The batch behind it may have landed in part.
+            self._settle(work, at_rest=all(Position(*other.start) != end for other in verdicts))
             if work.verdict is not verdict:  # with rows put aside, copies of which the next verdict may have dropped
                 unsure = True
                 break
@@ -249,7 +250,8 @@ class Writer:
             oldest_ms = max(oldest_ms, self._read_at_ms)
         # An insert has a price of its own beside that of its rows: while inserts are slow, batches are larger.
         longest = max(self._batch_max_wait_seconds, min(_LONGEST_GATHERING, _GATHERING_PER_INSERT * self._insert_seconds))
-        return min(1.0, longest - (now_ms - oldest_ms) / 1000)
+        # A clock that was set back since the receipt says nothing of how long the event has waited.
+        return min(1.0, longest - (now_ms - oldest_ms) / 1000) if now_ms >= oldest_ms else 0.0
 
     def _next_batch(self) -> None:
         """Prepare the next batch, and hand it to the inserter when the one under way is stored."""
@@ -398,6 +400,8 @@ class Writer:
         """One attempt; also on the inserter's thread."""
         started = time.perf_counter()
         batch, verdict = work.batch, work.verdict
+        if tried and batch.events is not None and len(verdict.quarantined):
+            remove_quarantined(self._warehouse, batch.events.take(verdict.quarantined_rows()))
         if work.events is not None:
             self._insert_events(work.events, work.streams, verdict.token, tried)
         if batch.events is not None and len(verdict.quarantined):

@@ -252,3 +252,62 @@ def test_a_stop_stores_what_waits(bench: Bench) -> None:
     bench.writer.stop(10)
     assert bench.spool.checkpoint == bench.spool.committed
     assert bench.ids() == ["a", "b", "c"]
+
+
+def test_a_row_that_only_a_view_refuses_ends_in_quarantine(bench: Bench) -> None:
+    bench.warehouse.command("ALTER TABLE user_days ADD CONSTRAINT no_poison CHECK event != 'poison'")
+    bench.start()
+    bench.send(*events("a"), *events("b", event="poison"), *events("c"))
+    bench.drained()
+    assert [row[0] for row in bench.warehouse.query("SELECT event_id FROM events ORDER BY event_id").rows] == ["a", "c"]
+    assert bench.warehouse.query("SELECT count() FROM event_ids").rows[0][0] == 2
+    ((event_id, status, detail),) = bench.warehouse.query("SELECT event_id, status, detail FROM rejected_events").rows
+    assert (event_id, status) == ("b", "quarantined")
+    assert "no_poison" in detail
+    # Corrected, it is taken under its id.
+    bench.send(*events("b"))
+    bench.drained()
+    assert [row[0] for row in bench.warehouse.query("SELECT event_id FROM events ORDER BY event_id").rows] == ["a", "b", "c"]
+    assert bench.warehouse.query("SELECT name FROM system.tables WHERE name LIKE 'events_scratch%'").rows == []
+
+
+def test_a_view_that_refuses_every_row_puts_none_aside(bench: Bench) -> None:
+    bench.warehouse.command("ALTER TABLE user_days ADD CONSTRAINT none_at_all CHECK event = 'other'")
+    bench.start()
+    bench.send(*events("a", "b"))
+    wait_for(lambda: bench.writer.state().failure is not None, "the writer to fail")
+    time.sleep(1.5)
+    assert bench.spool.pending_rows() == 2
+    assert bench.warehouse.query("SELECT count() FROM rejected_events").rows[0][0] == 0
+    bench.warehouse.command("ALTER TABLE user_days DROP CONSTRAINT none_at_all")
+    bench.drained()
+    assert bench.ids() == ["a", "b"]
+
+
+def test_counters_are_not_counted_anew_in_the_middle_of_a_recovery(bench: Bench) -> None:
+    bench.start()
+    bench.under_way(*events("a", "b"), then=events("c"))
+    files = {path.name: path.read_bytes() for path in bench.folder.iterdir() if path.is_file()}
+    bench.held.open.set()
+    bench.drained()
+    bench.writer.stop(10)
+    bench.spool.close()
+    for path in bench.folder.iterdir():
+        path.unlink()
+    for name, content in files.items():
+        (bench.folder / name).write_bytes(content)
+    bench.told.clear()
+    bench.spool = Spool(bench.folder, 10_000_000, sync=False)
+    bench.known = KnownIds(1_000_000)
+    bench.writer = bench.make()
+    bench.start()
+    bench.drained()
+    assert bench.told == [(2, False), (1, True)], "the batch behind the first may be half in the tables"
+
+
+def test_a_clock_that_was_set_back_makes_no_event_wait(bench: Bench) -> None:
+    bench.start()
+    sent = record(*events("a"))
+    bench.spool.append([NewRecord(sent.kind, sent.project_id, int(time.time() * 1000) + 3_600_000, sent.rows, sent.payload)])
+    bench.drained()
+    assert bench.ids() == ["a"]

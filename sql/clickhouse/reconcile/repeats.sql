@@ -2,8 +2,8 @@
 -- Rows of events that repeat an id of their project, in any partition; the first received is none of them. Looks at ids received since
 -- `since` whose hash leaves `slice` when divided by `slices`.
 -- `collapses`: a merge may take this row for the first (same sorting key, same version), so it must be deleted by its place.
--- returns: month UInt32, id_hash UInt64, row_key UInt64, collapses UInt8, part String, offset UInt64
-SELECT toYYYYMM(date) AS month, id_hash, row_key, collapses, part, offset
+-- returns: month UInt32, id_hash UInt64, row_key UInt64, collapses UInt8, place UInt64
+SELECT toYYYYMM(date) AS month, id_hash, row_key, collapses, place
 FROM
 (
     SELECT
@@ -12,8 +12,7 @@ FROM
         cityHash64(project_id, date, event, user_hash, id_hash, id_check, timestamp, received_at) AS row_key,
         first_value((date, event, user_hash, version)) OVER repeats = (date, event, user_hash, version) AS collapses,
         row_number() OVER repeats AS number,
-        toString(_part) AS part,
-        _part_offset AS offset
+        cityHash64(_part, _part_offset) AS place
     FROM events
     WHERE expires_on > {today:Date}
       AND id_hash IN (
@@ -36,5 +35,5 @@ FROM
     )
 )
 WHERE number > 1
-ORDER BY month, id_hash, row_key, part, offset
+ORDER BY month, id_hash, row_key, place
 LIMIT {rows:UInt32}

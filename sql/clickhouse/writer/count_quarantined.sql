@@ -1,0 +1,8 @@
+-- name: count_quarantined
+-- How many of some ids, received in [first, last], are in events.
+-- returns: events UInt64
+SELECT count() AS events
+FROM events
+WHERE project_id IN {project_ids:Array(String)}
+  AND received_at >= {first:DateTime64(3, 'UTC')} AND received_at <= {last:DateTime64(3, 'UTC')}
+  AND id_hash IN {hashes:Array(UInt64)} AND id_check IN {checks:Array(UInt64)}
