@@ -88,6 +88,11 @@ class Settings(BaseSettings):
         120.0, gt=0, description="Longest a request may take until its answer begins; events and live streams have times of their own."
     )
     drain_timeout_seconds: float = Field(20.0, ge=0, description="Longest a stop waits for the spool to drain; the rest waits on disk.")
+    hang_timeout_seconds: float = Field(
+        60.0,
+        ge=1,
+        description="A worker or writer that gives no sign of life for this long is killed and started again (starting: ten times).",
+    )
     geoip_path: Path | None = Field(None, description="A MaxMind country or city file (.mmdb); absent: no countries.")
     clock_offset_seconds: float = Field(0.0, description="Moves the service's clock: tests only.")
 

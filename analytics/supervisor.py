@@ -32,6 +32,7 @@ BACKLOG = 2048
 OPEN_FILES = 65_536
 UNREAD_SECONDS = 60
 KILL_MARGIN_SECONDS = 10.0
+START_PATIENCE = 10.0  # times as long as usual a worker may be silent until it serves
 STARTS_BEFORE_GIVING_UP = 5
 _POLL_SECONDS = 0.5
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -63,6 +64,9 @@ class Supervisor:
         self._reports = bytearray()
         self._up = False  # the ready line has been printed
         self._failed_starts = 0
+        self._silent_since = 0.0  # by time.monotonic
+        self._patience = START_PATIENCE
+        self._writer_overdue = 0.0  # 1: the writer's time is over
         self._stopping = False
         self._impatient = False
         self._outcome: StartError | None = None
@@ -114,6 +118,7 @@ class Supervisor:
     def _start_worker(self) -> None:
         self._reports.clear()
         self._backoff.started()
+        self._silent_since, self._patience, self._writer_overdue = time.monotonic(), START_PATIENCE, 0.0
         self._worker = start_child(
             ChildCommand(
                 [
@@ -146,7 +151,10 @@ class Supervisor:
         return 0.05 if down else _POLL_SECONDS
 
     def _look_after_worker(self) -> None:
-        if self._stopping or (self._worker is not None and self._worker.poll() is None):
+        if self._stopping:
+            return
+        if self._worker is not None and self._worker.poll() is None:
+            self._look_for_life(self._worker)
             return
         if self._worker is not None:
             self._read_reports()  # what it said last
@@ -154,6 +162,18 @@ class Supervisor:
             self._worker = None
         if not self._stopping and self._backoff.may_start():
             self._start_worker()
+
+    def _look_for_life(self, worker: subprocess.Popen[bytes]) -> None:
+        """Kill a worker that hangs: what it had taken is on disk, and the next one goes on with it."""
+        silent = time.monotonic() - self._silent_since
+        if silent > self._settings.hang_timeout_seconds * self._patience:
+            _log.error("worker hangs: killed", pid=worker.pid, silent_seconds=round(silent, 1), part="event loop")
+        elif self._writer_overdue > 1.0:
+            _log.error("worker hangs: killed", pid=worker.pid, part="writer")
+        else:
+            return
+        worker.kill()
+        worker.wait()
 
     def _worker_ended(self, worker: subprocess.Popen[bytes]) -> None:
         if self._stopping:
@@ -184,6 +204,12 @@ class Supervisor:
                     self._worker_ready(fields)
                 elif kind == "failed":
                     self._worker_refused(fields)
+                elif kind == "alive":
+                    self._worker_lives(fields)
+
+    def _worker_lives(self, fields: Mapping[str, Any]) -> None:
+        self._silent_since, self._patience = time.monotonic(), 1.0
+        self._writer_overdue = fields["writer_silent_seconds"] / (self._settings.hang_timeout_seconds * fields["patience"])
 
     def _worker_ready(self, fields: Mapping[str, Any]) -> None:
         self._failed_starts = 0

@@ -3,10 +3,12 @@
     python -m analytics.worker --listen-fd N --report-fd N
 
 The settings come in the environment, already resolved. What the supervisor wants to know goes over the report pipe, one JSON document a
-line: `{"ready": {...}}` once requests are served, or `{"failed": {...}}` if the start was refused.
+line: `{"ready": {...}}` once requests are served, or `{"failed": {...}}` if the start was refused; and each second from then on
+`{"alive": {...}}`, from the event loop, with how long the writer's thread has given no sign of life.
 """
 
 import argparse
+import contextlib
 import gc
 import json
 import logging
@@ -26,6 +28,7 @@ from analytics.settings import Settings, load_settings
 from analytics.telemetry.logging import configure_logging, log_unhandled
 
 GRACEFUL_SECONDS = 5  # for answers under way when the stop comes; what is spooled has its own time
+TICKS_A_BEAT = 10  # of 0.1 s
 KEEP_ALIVE_SECONDS = 75  # longer than the 60 s for which load balancers keep an idle connection
 
 
@@ -36,8 +39,10 @@ class Reports:
         self._descriptor = descriptor
 
     def send(self, kind: str, fields: Mapping[str, Any]) -> None:
-        """One line, written at once."""
-        if self._descriptor is not None:
+        """One line, written at once; lost if the supervisor has not read for long."""
+        if self._descriptor is None:
+            return
+        with contextlib.suppress(BlockingIOError):
             os.write(self._descriptor, json.dumps({kind: fields}).encode() + b"\n")
 
 
@@ -89,6 +94,11 @@ class Server(uvicorn.Server):
         if self.started and not self.should_exit:
             self._reports.send("ready", _ready_fields(self.lifespan.state.get("services")))
 
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS_A_BEAT == 0:
+            self._reports.send("alive", _signs_of_life(self.lifespan.state.get("services")))
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         services: Services | None = self.lifespan.state.get("services")
         if services is not None:
@@ -105,6 +115,13 @@ def tune_garbage_collection() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
+
+
+def _signs_of_life(services: Services | None) -> dict[str, float]:
+    if services is None:
+        return {"writer_silent_seconds": 0.0, "patience": 1.0}
+    writer = services.event_path.writer
+    return {"writer_silent_seconds": writer.silent_seconds(), "patience": writer.patience()}
 
 
 def _ready_fields(services: Services | None) -> dict[str, str]:

@@ -60,9 +60,20 @@ def remove_repeats(session: Session, search: RepeatSearch, number: int, removed:
             break
         removed.months |= {str(month) for month in np.unique(found.column("month").to_numpy())}
         by_place = found.column("collapses").to_numpy() == 1
-        rows = found.filter(pa.array(~by_place))
-        for start in range(0, rows.num_rows, ROWS_A_DELETION):
-            chunk = rows.slice(start, ROWS_A_DELETION)
+        rows = found.filter(pa.array(by_place))
+        for row_key, count in zip(*np.unique(rows.column("row_key").to_numpy(), return_counts=True), strict=True):
+            in_place[int(row_key)] = max(in_place.get(int(row_key), 0), int(count))
+        if rows.num_rows:
+            # Before the others: any deletion changes places, and an id is found only as long as it has a row that is new.
+            chunk = rows.slice(0, ROWS_A_DELETION)
+            values = {
+                "months": [str(month) for month in np.unique(chunk.column("month").to_numpy())],
+                "places": chunk.column("place").to_pylist(),
+            }
+            session.delete("events", clickhouse("reconcile/delete_events_places"), values)
+            continue
+        for start in range(0, found.num_rows, ROWS_A_DELETION):
+            chunk = found.slice(start, ROWS_A_DELETION)
             values = {
                 "months": np.unique(chunk.column("month").to_numpy()).tolist(),
                 "hashes": np.unique(chunk.column("id_hash").to_numpy()).tolist(),
@@ -70,14 +81,4 @@ def remove_repeats(session: Session, search: RepeatSearch, number: int, removed:
             }
             session.delete("events", clickhouse("reconcile/delete_repeats"), values)
             removed.rows += chunk.num_rows
-        rows = found.filter(pa.array(by_place))
-        for row_key, count in zip(*np.unique(rows.column("row_key").to_numpy(), return_counts=True), strict=True):
-            in_place[int(row_key)] = max(in_place.get(int(row_key), 0), int(count))
-        if rows.num_rows:
-            chunk = rows.slice(0, ROWS_A_DELETION)
-            values = {
-                "months": [str(month) for month in np.unique(chunk.column("month").to_numpy())],
-                "places": chunk.column("place").to_pylist(),
-            }
-            session.delete("events", clickhouse("reconcile/delete_events_places"), values)
     removed.rows += sum(in_place.values())

@@ -63,6 +63,11 @@ class Warehouse:
         self._limiters: dict[Lane, anyio.CapacityLimiter] = {}
         self._closed = False
         self._lock = threading.Lock()
+        self._used_at = dict.fromkeys(LANE_SIZES, 0.0)
+
+    def used_at(self, lane: Lane) -> float:
+        """When a call of the lane last began or ended, by `time.monotonic`; 0: never."""
+        return self._used_at[lane]
 
     @property
     def embedded(self) -> bool:
@@ -228,9 +233,11 @@ class Warehouse:
                     client = self._connect(lane)
                 except DRIVER_ERRORS as error:
                     raise connect_failure(error, self.server) from error
+            self._used_at[lane] = time.monotonic()
             yield client
             broken = False
         finally:
+            self._used_at[lane] = time.monotonic()
             if client is not None:
                 if self.embedded or not broken:
                     self._idle[lane].put(client)

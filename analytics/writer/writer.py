@@ -118,6 +118,7 @@ class Writer:
         self._failing_since_ms: int | None = None
         self._failure: str | None = None
         self._pause = _SHORTEST_PAUSE
+        self._alive_at = 0.0
         self._under_way: PreparedBatch | None = None
         self._insert_seconds = 0.0  # how long the last insert took
         self._inserted_ms = 0  # when the last insert ended, and
@@ -131,6 +132,7 @@ class Writer:
 
     def start(self) -> None:
         """Start the thread."""
+        self._alive_at = time.monotonic()
         self._thread.start()
 
     def stop(self, drain_seconds: float) -> None:
@@ -145,6 +147,15 @@ class Writer:
         """How it is doing."""
         horizon = self._known.filter.horizon_ms(self._clock.now_ms(), self._known_since_ms) / 1000 if self._ready else 0.0
         return WriterState(self._ready, self._failing_since_ms, self._failure, horizon)
+
+    def silent_seconds(self) -> float:
+        """Since when it gave no sign of life: neither began a round nor a call of the warehouse, nor saw one end. 0 if it does not run."""
+        last = max(self._alive_at, self._warehouse.used_at("writer"))
+        return time.monotonic() - last if self._thread.is_alive() else 0.0
+
+    def patience(self) -> float:
+        """How much longer than usual it may be silent: while it starts, and since a server that hangs is given up by its own limits."""
+        return 10.0 if not self._ready else 1.0 if self._warehouse.embedded else 3.0
 
     def takes_events(self) -> bool:
         """Whether waiting for it makes sense: it is ready and its last insert went well."""
@@ -221,6 +232,7 @@ class Writer:
 
     def _one_round(self) -> None:
         """Wait for events, or for the insert under way; then do what is due."""
+        self._alive_at = time.monotonic()
         if self._under_way is not None and self._inserter.done():
             self._settle(self._landed(self._under_way))
         rows = self._wait_for_rows(1, 1.0)
@@ -470,6 +482,7 @@ class Writer:
     def _until_done(self, work: Callable[[], _T]) -> _T:
         """`work`, again and again with growing pauses while a store is away or the disk full."""
         while True:
+            self._alive_at = time.monotonic()
             try:
                 result = work()
             except AnalyticsError as error:

@@ -98,7 +98,7 @@ class KillRun:
         with self._watch() as watch:
             self.sender.send_until_accepted(self.batch(months=1))
             self.group.wait_drained()
-            self._order = landings(list(watch.pending()), ())
+            self._order = [item.folder for item in watch.pending() if is_landing(item)]
         assert sorted(self._order) == sorted(TABLES), self._order
 
     def kill_once(self, aim: Phase | None = None, whole_group: bool = False) -> Phase:
@@ -153,7 +153,7 @@ class KillRun:
             seen.append(item)
             if aim is Phase.VERDICT and item.folder == "spool" and item.name == "verdict" and not item.created:
                 return seen
-            if wanted and len(landings(seen, self._order)) >= wanted:
+            if wanted and len(landings(seen)) >= wanted:
                 if aim is Phase.INSERTED:
                     threading.Event().wait(0.05)  # it goes on to the checkpoint, where the FIFO holds it
                 return seen
@@ -170,7 +170,7 @@ class KillRun:
         """From what appeared, checked against what the files say now."""
         state = spool_state(self.group.data_dir)
         moved = [item for item in seen if item.folder == "spool" and not item.created]
-        landed = landings(seen, self._order)
+        landed = landings(seen)
         if not state.verdict_open:
             return Phase.CHECKPOINTED if any(item.name == "checkpoint" for item in moved) else Phase.SPOOLED
         assert any(item.name == "verdict" for item in moved), moved
@@ -244,19 +244,17 @@ def is_landing(item: Appeared) -> bool:
     return not item.created and item.folder in TABLES and part is not None and part.level == 0
 
 
-def landings(seen: Sequence[Appeared], order: Sequence[str]) -> list[str]:
-    """The tables whose parts landed of the batch that was inserted last, in order; `order` is that in which every batch lands (none
-    if there is but one batch).
+def landings(seen: Sequence[Appeared]) -> list[str]:
+    """The tables whose parts landed of the batch that was inserted last, in order.
 
     The verdict of the next batch comes while one is inserted, and the checkpoint behind one while the next is: either ends a batch only
-    if all of it has landed. One that lands again in an earlier table is the next.
+    if all of it has landed. The next begins in `events`, as each does.
     """
     landed = list[str]()
     for item in seen:
+        is_whole = len(set(landed)) == len(TABLES)
         if is_landing(item):
-            if landed and order and order.index(item.folder) < order.index(landed[-1]):
-                landed = []
-            landed.append(item.folder)
-        elif order and item.folder == "spool" and item.name in ("verdict", "checkpoint") and not item.created:
-            landed = [] if len(set(landed)) == len(TABLES) else landed
+            landed = [item.folder] if is_whole and item.folder == "events" else [*landed, item.folder]
+        elif is_whole and item.folder == "spool" and item.name in ("verdict", "checkpoint") and not item.created:
+            landed = []
     return landed

@@ -20,6 +20,7 @@ import pytest
 import redis
 
 from analytics.embedded.account import Account, can_reach
+from tests.faults.stored_state import spool_state
 from tests.fixtures.service import GONE_SECONDS, ServiceProcess, service_note, wait_for
 
 Start = Callable[..., ServiceProcess]
@@ -106,6 +107,30 @@ def test_a_killed_worker_comes_back_and_the_engines_stay(start_service: Start) -
     assert (after["postgres"], after["valkey-server"]) == (before["postgres"], before["valkey-server"])
     assert service.stop() == 0
     assert service.rest_of_output() == "", "the ready line comes once"
+
+
+def test_a_worker_that_hangs_is_replaced(start_service: Start) -> None:
+    service = start_service(hang_timeout_seconds="3").wait_ready()
+    worker = service.child("worker")
+    worker.suspend()
+    wait_for(lambda: not worker.is_running(), "the end of the worker that hangs", 30)
+    assert httpx.get(f"{service.url}/openapi.json", timeout=30).status_code == 200
+    assert service.stop() == 0
+
+
+def test_a_writer_that_hangs_is_replaced_and_its_events_are_stored(start_service: Start) -> None:
+    service = start_service(hang_timeout_seconds="3", bootstrap_write_key="wk_hanging_0123").wait_ready()
+    worker = service.child("worker")
+    held = service.data_dir / "spool" / "verdict.new"
+    held.unlink(missing_ok=True)
+    os.mkfifo(held)  # who opens it to write waits for a reader
+    event = {"event": "lesson_started", "user_id": "u-1"}
+    answer = httpx.post(f"{service.url}/v1/events", json=event, headers={"X-Write-Key": "wk_hanging_0123"}, timeout=30)
+    assert answer.json()["accepted"] == 1
+    wait_for(lambda: not worker.is_running(), "the end of the worker whose writer hangs", 30)
+    held.unlink()
+    wait_for(lambda: spool_state(service.data_dir).drained, "the next writer", 60)
+    assert service.stop() == 0
 
 
 @pytest.mark.parametrize("engine", ["postgres", "valkey-server"])
