@@ -28,6 +28,7 @@
     │   ├── SchemaDriftError           schema-drift
     │   ├── CorruptVerdictError        corrupt-verdict
     │   ├── SpoolWriteError            spool-write
+    │   ├── UnsealError                unseal
     │   └── InsertRejectedError        insert-rejected
     └── StartError                  the service cannot start as configured
         ├── SettingsError              settings
@@ -266,6 +267,13 @@ class SpoolWriteError(IntegrityError):
 
     code = "spool-write"
     title = "The spool cannot be written"
+
+
+class UnsealError(IntegrityError):
+    """A sealed or encrypted value was altered, belongs elsewhere, or its key is not in the ring."""
+
+    code = "unseal"
+    title = "A sealed value cannot be opened"
 
 
 class InsertRejectedError(IntegrityError):

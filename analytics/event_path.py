@@ -20,6 +20,7 @@ from analytics.clock import Clock
 from analytics.errors import SettingsError
 from analytics.ingest.ingestor import Ingestor
 from analytics.ingest.pace import Pace
+from analytics.ingest.personal import PersonalFields
 from analytics.ingest.pipeline import door_steps
 from analytics.settings import Settings
 from analytics.spool.schema import EVENT_SCHEMA, from_payload
@@ -43,6 +44,7 @@ class EventPath:
     ingestor: Ingestor
     writer: Writer
     clock: Clock
+    personal: PersonalFields
     lookups: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
 
     def watermark(self) -> datetime:
@@ -72,6 +74,7 @@ async def open_event_path(
     clock: Clock,
     metrics: Metrics,
     warehouse: Warehouse,
+    personal: PersonalFields,
     *,
     prepare: Callable[[], None],
     stored: Callable[[str, pa.RecordBatch, bool], None],
@@ -110,13 +113,14 @@ async def open_event_path(
         pace = Pace(spool, settings.project_events_per_second, settings.spool_backlog_rows, writer.takes_events, clock)
         ingestor = Ingestor(
             spool,
-            door_steps(country_of),
+            door_steps(country_of, personal),
             clock,
             metrics,
             pace,
             max_body_bytes=settings.request_max_bytes,
             max_events=settings.request_max_events,
             on_disk_failure=lambda: os._exit(EXIT_DISK_FAILED),
+            personal=personal,
         )
         if "writer" in settings.roles:  # who takes events stores them: the spool is this process's own
             writer.start()
@@ -124,7 +128,7 @@ async def open_event_path(
             await anyio.to_thread.run_sync(warm_up_events)
             ingestor.start()
             stack.push_async_callback(anyio.to_thread.run_sync, ingestor.stop)
-        path = EventPath(spool, ingestor, writer, clock)
+        path = EventPath(spool, ingestor, writer, clock, personal)
         _observe(metrics, path)
         yield path
 

@@ -29,6 +29,7 @@ from analytics.domain.browser_cookie import BrowserCookie
 from analytics.errors import AnalyticsError, SettingsError, WarehouseUnavailableError
 from analytics.event_path import EventPath, open_event_path
 from analytics.health_checks import health_checks
+from analytics.ingest.personal import PersonalFields
 from analytics.mail.letters import Letters
 from analytics.mail.mailer import Mailer
 from analytics.mail.server_address import parse_mail_url
@@ -98,7 +99,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
 
         postgres_url = _postgres_url(settings)
         await anyio.to_thread.run_sync(migrate_postgres, postgres_url)
-        metadata = await stack.enter_async_context(open_metadata(postgres_url, clock, _wishes(settings)))
+        metadata = await stack.enter_async_context(open_metadata(postgres_url, clock, _wishes(settings), secret))
         metrics.observe(
             "keys_stale_seconds", "Since when projects and keys in memory may be old.", lambda: metadata.directory.stale_seconds
         )
@@ -127,6 +128,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
                 clock,
                 metrics,
                 warehouse,
+                PersonalFields(metadata.personal),
                 prepare=partial(_until_migrated, schema),
                 stored=sink.stored,
                 wants_rest=sink.wants_rest,
@@ -158,7 +160,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
             live_tickets=Tickets(cache),
             rate_limits=RateLimits(cache, _limits(settings)),
             health=health,
-            questions=Questions(warehouse, clock, event_path.watermark, metrics),
+            questions=Questions(warehouse, clock, event_path.watermark, metrics, metadata.personal),
             stored_events=StoredEvents(warehouse, clock),
             rejected_events=RejectedEvents(warehouse, clock),
             reconciliations=Reconciliations(warehouse, clock, metrics, wanted, hold=hold, watermark=event_path.watermark),

@@ -48,6 +48,7 @@ from analytics.errors import (
     UnauthenticatedError,
     UnknownPropertyError,
     UnreadableBodyError,
+    UnsealError,
     UnsupportedEncodingError,
     WarehouseUnavailableError,
 )
@@ -84,6 +85,7 @@ STATUS: Mapping[type[AnalyticsError], int] = {
     SchemaDriftError: 500,
     CorruptVerdictError: 500,
     SpoolWriteError: 500,
+    UnsealError: 500,
     InsertRejectedError: 500,
     StartError: 500,
     SettingsError: 500,

@@ -10,6 +10,7 @@ from analytics.api.dependencies import OpenServices
 from analytics.api.paging import Page, PageCursor, PageLimit, cut_page, decode_cursor
 from analytics.api.schemas.projects import MadeProject, NewProject, ProjectAnswer, ProjectChange
 from analytics.domain.access import Permission, is_of
+from analytics.domain.personal_fields import check_personal_fields
 from analytics.metadata.projects import new_project
 
 router = APIRouter(prefix="/v1/projects", tags=["projects"])
@@ -26,7 +27,9 @@ async def create_project(
         retention_days=wanted.retention_days,
         event_max_bytes=wanted.event_max_bytes,
         event_max_age_days=wanted.event_max_age_days,
+        personal_fields=wanted.personal_fields,
     )
+    check_personal_fields(project.personal_fields)
     key = await services.metadata.projects.create(access.actor, project)
     return MadeProject.model_validate({**asdict(project), "write_key": key.key})
 
@@ -57,5 +60,6 @@ async def change_project(
 ) -> ProjectAnswer:
     """Change name or policies; they count for events received from now on."""
     project = replace(access.project, **change.model_dump(exclude_unset=True))
+    check_personal_fields(project.personal_fields)
     await services.metadata.projects.update(access.actor, project)
     return ProjectAnswer.model_validate(project)

@@ -64,11 +64,13 @@ async def replay_rejected_event(
     """Send the corrected event in place of the rejected one; a second replay of the same changes nothing.
 
     It keeps its `event_id` or gets `replay-` and the id of the rejected one. Without a `timestamp` it happened when the rejected one
-    arrived; `sent_at` is left out, since it was said of another sending.
+    arrived; `sent_at` is left out, since it was said of another sending. Hashes and ciphertexts that the rejected event has in its personal
+    fields may be sent back in them.
     """
     rejected = await services.rejected_events.find(access.project, rejected_id)
     event = _corrected(await request.body(), rejected)
-    verdict = await services.event_path.ingestor.submit(IngestRequest(access.project, encode(event)))
+    ours = services.event_path.personal.values_in(access.project, rejected.body)
+    verdict = await services.event_path.ingestor.submit(IngestRequest(access.project, encode(event), kept_values=ours))
     if verdict.accepted:
         await services.rejected_events.mark_replayed(access.project, rejected)
     answer: dict[str, Any] = {"event_id": event["event_id"], **decode(verdict_body(verdict))}

@@ -11,6 +11,7 @@ from analytics.api.schemas.stored_events import EventPage, EventStatus, encode_e
 from analytics.domain.access import Permission
 from analytics.domain.time_range import TimeRange, parse_zone, resolve_range
 from analytics.errors import NotFoundError
+from analytics.query.revealed import RevealedValues
 from analytics.query.stored_events import EventFilter
 from analytics.services import Services
 
@@ -34,13 +35,16 @@ async def list_events(
     to: Annotated[Moment, Query(description="Event time: a date (whole day, inclusive) or an instant (exclusive).")] = None,
     limit: PageLimit = 100,
     cursor: PageCursor = None,
+    reveal: Annotated[bool, Query(description="Show encrypted values of personal fields in clear.")] = False,
 ) -> Response:
     """Events, newest received first. What arrives while one pages stands before the first page and moves nothing."""
-    wanted = EventFilter(event, user_id, event_id, _span(services, access, from_, to))
+    forms = services.metadata.personal.ids_as_stored(access.project, user_id)[1:] if user_id is not None else ()
+    wanted = EventFilter(event, user_id, event_id, _span(services, access, from_, to), forms)
     after = decode_cursor(cursor, int, int, int) if cursor else None
     rows = await services.stored_events.newest(access.project, wanted, limit + 1, after and (after[0], after[1], after[2]))
     kept, next_cursor = cut_page(rows, limit, lambda row: row.key)
-    return Response(encode_events(kept, next_cursor), media_type="application/json")
+    revealed = RevealedValues(services.metadata.personal, access.project) if reveal else None
+    return Response(encode_events(kept, next_cursor, revealed), media_type="application/json")
 
 
 @router.get("/{event_id:path}/status")

@@ -1,8 +1,11 @@
 """A project: one tenant, its policies, and what the way in needs to know about it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from analytics.domain.personal_fields import PersonalMode
 
 
 class IpPolicy(StrEnum):
@@ -26,6 +29,7 @@ class Project:
     retention_days: int | None = None  # None: kept for ever
     event_max_bytes: int = 32_768  # 1,000,000 at most
     event_max_age_days: int | None = None  # None: back to the year 2000
+    personal_fields: Mapping[str, PersonalMode] = field(default_factory=dict[str, PersonalMode], hash=False)  # domain/personal_fields.py
     id_seed: int = 0  # random, secret; seeds the hash of event ids, so that no other project can aim at them
 
 

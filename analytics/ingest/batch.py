@@ -4,7 +4,7 @@ Text columns are lists of `str | None`; times are numpy arrays of ms since 1970 
 event notes it with `refuse`, and `kept` drops the refused at the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,6 +49,7 @@ class EventBatch:
     context_extra: Texts | None
     country: Texts | None = None
     timestamp_ms: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    kept_values: Mapping[int, frozenset[tuple[str, str]]] = field(default_factory=dict[int, frozenset[tuple[str, str]]])  # see personal.py
     refused: dict[int, tuple[Reason, str]] = field(default_factory=dict[int, tuple[Reason, str]])
 
     def __len__(self) -> int:

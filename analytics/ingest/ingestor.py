@@ -28,6 +28,7 @@ from analytics.ingest.batch import make_batch
 from analytics.ingest.body import expand
 from analytics.ingest.decode import Decoded, decode_body
 from analytics.ingest.pace import Pace
+from analytics.ingest.personal import NOTHING_KEPT, Kept, PersonalFields, kept_by_index
 from analytics.ingest.pipeline import Step
 from analytics.ingest.record import event_payload
 from analytics.ingest.refused import refused_payload
@@ -53,6 +54,7 @@ class Request:
     ndjson: bool = False
     sender_ip: str = ""  # of a browser; empty for servers, whose address says nothing about the user
     sender_agent: str = ""
+    kept_values: Kept = NOTHING_KEPT  # personal values of ours that a replay brings back
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,11 @@ class Ingestor:
         max_body_bytes: int,
         max_events: int,
         on_disk_failure: Callable[[], None],
+        personal: PersonalFields | None = None,
     ) -> None:
         self._spool = spool
         self._steps = tuple(steps)
+        self._personal = personal
         self._clock = clock
         self._metrics = metrics
         self._pace = pace
@@ -255,6 +259,8 @@ class Ingestor:
                     _take_agent(job.decoded.events, job.request.sender_agent)
             senders = [job.request.sender_ip for job in jobs for _ in job.decoded.events]
             batch = make_batch(project, received_ms, events, senders)
+            if any(job.request.kept_values for job in jobs):
+                batch.kept_values = kept_by_index([(len(job.decoded.events), job.request.kept_values) for job in jobs])
             for step in self._steps:
                 step(batch)
             self._share_out(jobs, batch.refused)
@@ -263,7 +269,9 @@ class Ingestor:
                 records.append(NewRecord(RecordKind.EVENTS, project.id, received_ms, rows, payload))
         refusals = [refusal for job in jobs for refusal in job.decoded.refusals]
         if refusals:
-            records.append(NewRecord(RecordKind.REFUSED, project.id, received_ms, len(refusals), refused_payload(project, refusals)))
+            kept = [job.request.kept_values for job in jobs for _ in job.decoded.refusals]
+            refused = refused_payload(project, refusals, self._personal, kept)
+            records.append(NewRecord(RecordKind.REFUSED, project.id, received_ms, len(refusals), refused))
         if records:
             records[0] = replace(records[0], reserved_bytes=sum(job.reserved for job in jobs))
         return records

@@ -8,12 +8,16 @@ from collections.abc import Callable
 
 from analytics.ingest import steps
 from analytics.ingest.batch import EventBatch
+from analytics.ingest.personal import PersonalFields
 
 Step = Callable[[EventBatch], None]
 
 
-def door_steps(country_of: Callable[[str], str] | None) -> tuple[Step, ...]:
-    """The steps in order; `country_of` maps an address to an ISO country code, None if no GeoIP file is configured."""
+def door_steps(country_of: Callable[[str], str] | None, personal: PersonalFields | None = None) -> tuple[Step, ...]:
+    """The steps in order; `country_of` maps an address to an ISO country code, None if no GeoIP file is configured.
+
+    Without `personal` (no keys) events of a project with personal fields are not taken.
+    """
     return (
         steps.require_user,
         steps.check_properties,
@@ -23,4 +27,5 @@ def door_steps(country_of: Callable[[str], str] | None) -> tuple[Step, ...]:
         steps.take_sender_address,
         *((steps.country_step(country_of),) if country_of else ()),
         steps.apply_ip_policy,
+        (personal or PersonalFields(None)).treat_batch,
     )

@@ -10,15 +10,20 @@ from msgspec.json import Decoder, encode
 
 from analytics.domain.project import IpPolicy, Project
 from analytics.domain.verdict import Refusal
+from analytics.ingest.personal import NOTHING_KEPT, Kept, PersonalFields
 from analytics.spool.schema import REFUSED_SCHEMA, to_payload
 
 KEPT_BYTES = 65_536
 _members = Decoder(dict[str, Raw])
 
 
-def refused_payload(project: Project, refusals: Sequence[Refusal]) -> bytes:
-    """The refusals of one project as a record payload."""
-    bodies = [_kept_body(project, refusal.body) for refusal in refusals]
+def refused_payload(
+    project: Project, refusals: Sequence[Refusal], personal: PersonalFields | None = None, kept_values: Sequence[Kept] = ()
+) -> bytes:
+    """The refusals of one project as a record payload. `kept_values`, if any, goes with `refusals`: see personal.py."""
+    personal = personal or PersonalFields(None)
+    kept_values = kept_values or [NOTHING_KEPT] * len(refusals)
+    bodies = [_kept_body(project, refusal.body, personal, kept) for refusal, kept in zip(refusals, kept_values, strict=True)]
     columns = [
         [uuid.uuid4().hex for _ in refusals],
         ["refused"] * len(refusals),
@@ -33,8 +38,13 @@ def refused_payload(project: Project, refusals: Sequence[Refusal]) -> bytes:
     )
 
 
-def _kept_body(project: Project, body: bytes) -> str:
-    """What is kept of the body: all of it up to 64 KiB, without the address where the project does not keep addresses."""
+def _kept_body(project: Project, body: bytes, personal: PersonalFields, kept: Kept) -> str:
+    """What is kept of the body: all of it up to 64 KiB, personal fields treated, without the address where the project keeps none."""
+    if project.personal_fields:
+        treated = personal.treat_body(project, body, kept)
+        if treated is None:
+            return _hash_of(body)
+        body = treated
     if project.ip_policy is not IpPolicy.KEEP:
         body = _without_address(body)
     if len(body) > KEPT_BYTES:
@@ -54,4 +64,8 @@ def _without_address(body: bytes) -> bytes:
         return encode(event)
     except (DecodeError, UnicodeDecodeError, RecursionError):
         # What cannot be read cannot be cleaned: its hash is enough to recognise it.
-        return f"sha256:{hashlib.sha256(body).hexdigest()}".encode()
+        return _hash_of(body).encode()
+
+
+def _hash_of(body: bytes) -> str:
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"

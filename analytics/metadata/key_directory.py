@@ -17,9 +17,11 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from analytics.clock import Clock, SystemClock
+from analytics.crypto.key_ring import KeyRing
 from analytics.domain.access_token import SigningKey
 from analytics.domain.project import Project
-from analytics.errors import MetadataUnavailableError
+from analytics.errors import MetadataUnavailableError, UnsealError
+from analytics.metadata.key_ring import kept_keys
 from analytics.metadata.pool import Database, Row
 from analytics.metadata.project_rows import project_of
 from analytics.statements import postgres
@@ -51,9 +53,11 @@ class _Picture:
 class KeyDirectory:
     """Look-ups are plain dictionary reads, good from any thread; the rest is for the event loop."""
 
-    def __init__(self, database: Database, clock: Clock | None = None) -> None:
+    def __init__(self, database: Database, clock: Clock | None = None, ring: KeyRing | None = None) -> None:
+        """`ring` shows the keys of the database from the first `refresh` on."""
         self._database = database
         self._clock = clock or SystemClock()
+        self._ring = ring
         self._picture = _Picture()
         self._loading = asyncio.Lock()
         self._confirmed_at: float | None = None
@@ -114,6 +118,12 @@ class KeyDirectory:
             projects = [project_of(row) for row in await connection.all(statements["projects"])]
             by_id = {project.id: project for project in projects}
             keys = await connection.all(statements["keys"])
+            if self._ring is not None:
+                # Before the projects are shown: whatever fields they name as personal, the keys are there.
+                try:
+                    self._ring.show(await kept_keys(connection))
+                except UnsealError as error:
+                    _log.error("the key ring was sealed under another secret key meanwhile: start again with that", detail=error.detail)
             self._picture = _Picture(
                 version["version"] if version else 0,
                 {row["key"]: _key_of(row, by_id[row["project_id"]]) for row in keys if row["project_id"] in by_id},
@@ -168,9 +178,11 @@ def _key_of(row: Row, project: Project) -> _Key:
 
 
 @asynccontextmanager
-async def open_key_directory(url: str, database: Database, clock: Clock | None = None) -> AsyncGenerator[KeyDirectory]:
+async def open_key_directory(
+    url: str, database: Database, clock: Clock | None = None, ring: KeyRing | None = None
+) -> AsyncGenerator[KeyDirectory]:
     """A directory that is loaded and follows. Raises MetadataUnavailableError if the first reading fails."""
-    directory = KeyDirectory(database, clock)
+    directory = KeyDirectory(database, clock, ring)
     await directory.refresh()
     following = asyncio.create_task(directory.follow(url), name="key-directory")
     try:

@@ -1,5 +1,8 @@
 """A row of the table `projects`, to and from a Project."""
 
+from psycopg.types.json import Jsonb
+
+from analytics.domain.personal_fields import PersonalMode
 from analytics.domain.project import IpPolicy, Project
 from analytics.metadata.pool import Connection, Row
 from analytics.statements import postgres
@@ -18,6 +21,7 @@ async def insert_project(connection: Connection, project: Project) -> None:
         retention_days=project.retention_days,
         event_max_bytes=project.event_max_bytes,
         event_max_age_days=project.event_max_age_days,
+        personal_fields=Jsonb(dict(project.personal_fields)),
         id_seed=project.id_seed,
     )
 
@@ -32,6 +36,7 @@ async def update_project(connection: Connection, project: Project) -> None:
         retention_days=project.retention_days,
         event_max_bytes=project.event_max_bytes,
         event_max_age_days=project.event_max_age_days,
+        personal_fields=Jsonb(dict(project.personal_fields)),
     )
 
 
@@ -43,4 +48,5 @@ async def project_by_slug(connection: Connection, slug: str) -> Project | None:
 
 def project_of(row: Row) -> Project:
     """A row of `projects` as a Project."""
-    return Project(ip_policy=IpPolicy(row.pop("ip_policy")), **row)
+    personal = {name: PersonalMode(mode) for name, mode in row.pop("personal_fields").items()}
+    return Project(ip_policy=IpPolicy(row.pop("ip_policy")), personal_fields=personal, **row)

@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from analytics.clock import Clock
+from analytics.crypto.key_ring import KeyRing
+from analytics.crypto.personal_values import PersonalValues
 from analytics.metadata.account_links import AccountLinks
 from analytics.metadata.bootstrap import BootstrapResult, BootstrapWishes, bootstrap
 from analytics.metadata.browser_sessions import BrowserSessions
 from analytics.metadata.key_directory import KeyDirectory, open_key_directory
+from analytics.metadata.key_ring import KeyRings
 from analytics.metadata.keys import WriteKeys
 from analytics.metadata.pool import Database, open_database
 from analytics.metadata.projects import Projects
@@ -36,18 +39,23 @@ class Metadata:
     account_links: AccountLinks
     signing_keys: SigningKeys
     bootstrapped: BootstrapResult
+    key_rings: KeyRings
+    personal: PersonalValues
 
 
 @asynccontextmanager
-async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes) -> AsyncGenerator[Metadata]:
-    """The migrated database at `url`, with what `wishes` ask for made and the directory loaded.
+async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_key: str) -> AsyncGenerator[Metadata]:
+    """The migrated database at `url`, with what `wishes` ask for made, the directory loaded and the key ring open under `secret_key`.
 
     Raises MetadataUnavailableError or SettingsError.
     """
     async with open_database(url) as database:
+        ring = KeyRing(secret_key)
+        key_rings = KeyRings(database, ring, clock)
+        await key_rings.open()  # first: with a wrong secret key nothing is made
         passwords = Passwords()
         made = await bootstrap(database, passwords, clock, wishes)
-        async with open_key_directory(url, database, clock) as directory, token_uses_written(database, clock) as uses:
+        async with open_key_directory(url, database, clock, ring) as directory, token_uses_written(database, clock) as uses:
             yield Metadata(
                 database,
                 directory,
@@ -61,4 +69,6 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes) -> Asyn
                 AccountLinks(database, passwords, clock),
                 SigningKeys(database, directory, clock),
                 made,
+                key_rings,
+                PersonalValues(ring),
             )

@@ -11,9 +11,11 @@ from typing import Any, cast
 from uuid import uuid4
 
 from analytics.clock import Clock
+from analytics.crypto.personal_values import PersonalValues
 from analytics.domain.project import Project
 from analytics.errors import AnalyticsError, LimitExceededError
 from analytics.query.compiler import Compiled, compile_series, compile_top
+from analytics.query.personal import trend_as_stored
 from analytics.query.planner import SeriesPlan, plan_trend
 from analytics.query.result import Meta, TrendAnswer, TrendLine, source_of, trend_lines
 from analytics.query.spec import TrendSpec
@@ -27,11 +29,15 @@ Watermark = Callable[[], datetime]
 class Questions:
     """The engine of all questions over one warehouse. `watermark` says up to when every answered event is stored."""
 
-    def __init__(self, warehouse: Warehouse, clock: Clock, watermark: Watermark, metrics: Metrics) -> None:
+    def __init__(
+        self, warehouse: Warehouse, clock: Clock, watermark: Watermark, metrics: Metrics, personal: PersonalValues | None = None
+    ) -> None:
+        """`personal` has the keys of personal fields; without it questions about them are refused."""
         self._warehouse = warehouse
         self._clock = clock
         self._watermark = watermark
         self._metrics = metrics
+        self._personal = personal
 
     async def trends(self, project: Project, spec: TrendSpec) -> TrendAnswer:
         """The values of every series of `spec` over the project's events.
@@ -40,7 +46,7 @@ class Questions:
         Exact quantiles and distinct counts hold their values in memory: at the limit of a question's memory they fail, they never estimate.
         """
         with self._measured("trends"):
-            return await self._trends(project, spec)
+            return await self._trends(project, trend_as_stored(spec, project, self._personal))
 
     async def _trends(self, project: Project, spec: TrendSpec) -> TrendAnswer:
         asking = _Asking(self._warehouse, self._watermark())

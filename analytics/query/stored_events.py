@@ -28,12 +28,13 @@ Key = tuple[int, int, int]  # ms of receipt, and both halves of the id's hash
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events to list; `span` is of event time."""
+    """Which events to list; `span` is of event time. `user_forms` are further forms in which events may hold `user_id`."""
 
     event: str | None = None
     user_id: str | None = None
     event_id: str | None = None
     span: TimeRange | None = None
+    user_forms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,10 @@ def _terms(project: Project, wanted: EventFilter) -> tuple[list[LiteralString], 
     if wanted.event is not None:
         terms.append("event = {event:String}")
         parameters["event"] = wanted.event
-    if wanted.user_id is not None:
+    if wanted.user_id is not None and wanted.user_forms:
+        terms.append("has(arrayMap(form -> xxh3(form), {user_ids:Array(String)}), user_hash) AND has({user_ids:Array(String)}, user_id)")
+        parameters["user_ids"] = [wanted.user_id, *wanted.user_forms]
+    elif wanted.user_id is not None:
         terms.append("user_hash = xxh3({user_id:String}) AND user_id = {user_id:String}")  # the hash is quick to read, and in the key
         parameters["user_id"] = wanted.user_id
     if wanted.event_id is not None:

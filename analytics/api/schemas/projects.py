@@ -5,11 +5,22 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from analytics.api.schemas.base import Answer, Body, PlainText, UtcTime
+from analytics.domain.personal_fields import MAX_FIELDS, MAX_NAME, PersonalMode
 from analytics.domain.project import MAX_EVENT_BYTES, IpPolicy
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\z")]
 ProjectName = Annotated[PlainText, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
+FieldName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
+PersonalFields = Annotated[
+    dict[FieldName, PersonalMode],
+    Field(
+        max_length=MAX_FIELDS,
+        description="Members of events that are dropped, hashed or encrypted before they are written: user_id, anonymous_id, session_id, "
+        "properties.NAME, context.NAME.",
+        examples=[{"user_id": "hash", "properties.email": "encrypt", "context.ip": "drop"}],
+    ),
+]
 EventBytes = Annotated[int, Field(ge=100, le=MAX_EVENT_BYTES)]
 
 
@@ -23,6 +34,7 @@ class NewProject(Body):
     retention_days: Days | None = Field(None, description="Null: kept for ever.")
     event_max_bytes: EventBytes = 32_768
     event_max_age_days: Days | None = Field(None, description="Older events are refused; null: back to the year 2000.")
+    personal_fields: PersonalFields = Field({})
 
 
 class ProjectChange(Body):
@@ -33,6 +45,7 @@ class ProjectChange(Body):
     retention_days: Days | None = None
     event_max_bytes: EventBytes = 32_768
     event_max_age_days: Days | None = None
+    personal_fields: PersonalFields = Field({}, description="All of them; events already stored stay as they are.")
 
 
 class ProjectAnswer(Answer):
@@ -47,6 +60,7 @@ class ProjectAnswer(Answer):
     retention_days: int | None
     event_max_bytes: int
     event_max_age_days: int | None
+    personal_fields: dict[str, PersonalMode]
 
 
 class MadeProject(ProjectAnswer):

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from analytics.api.schemas.base import UtcTime, iso_utc
 from analytics.query.rejected_events import RejectedEvent
+from analytics.query.revealed import RevealedValues
 from analytics.query.stored_events import ListedEvent
 
 _object = Decoder(dict[str, Raw])
@@ -74,9 +75,10 @@ class ReplayAnswer(BaseModel):
     errors: list[dict[str, Any]]
 
 
-def encode_events(events: Sequence[ListedEvent], next_cursor: str | None) -> bytes:
-    """A page of stored events as JSON."""
-    return encode({"items": [_event(event.columns) for event in events], "next_cursor": next_cursor})
+def encode_events(events: Sequence[ListedEvent], next_cursor: str | None, revealed: RevealedValues | None = None) -> bytes:
+    """A page of stored events as JSON; with `revealed` what is encrypted is shown in clear."""
+    rows = [event.columns if revealed is None else revealed.columns(event.columns) for event in events]
+    return encode({"items": [_event(row) for row in rows], "next_cursor": next_cursor})
 
 
 def encode_rejected(rows: Sequence[RejectedEvent], next_cursor: str | None) -> bytes:

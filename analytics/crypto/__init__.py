@@ -1,0 +1,1 @@
+"""Keys and what is done with them: secrets sealed at rest, personal values hashed or encrypted."""
