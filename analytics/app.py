@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from analytics.api import (
     account_links,
+    audit,
     browser_session,
     docs,
     health,
@@ -45,6 +46,7 @@ ROUTERS = (
     stored_events.router,
     rejected_events.router,
     reconciliations.router,
+    audit.router,
     live.router,
     health.router,
     docs.router,

@@ -5,6 +5,7 @@
 The one thing to know: the project in the path is looked up here and nowhere else, so no route can forget to ask whose it is.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -13,13 +14,15 @@ from fastapi.security import OAuth2PasswordBearer
 
 from analytics.api.dependencies import OpenServices
 from analytics.api.rates import charge_principal
-from analytics.domain.access import Permission, Person, Principal, WriteKey, may, require
+from analytics.domain.access import PERSONAL, Permission, Person, Principal, WriteKey, may, require
 from analytics.domain.access_token import OPERATOR
 from analytics.domain.browser_cookie import CSRF_HEADER
 from analytics.domain.project import Project
 from analytics.errors import CsrfError, UnauthenticatedError
+from analytics.metadata.pool import Change
 from analytics.services import Services
 
+_PARAMETER = re.compile(r"(?!ticket)[a-z_]{1,40}\Z")  # anything else is none of ours and may hold anything
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # Reads `Authorization: Bearer …` and tells OpenAPI where to sign in; keys and API tokens travel the same way.
@@ -58,8 +61,9 @@ class Access:
 class AccessCheck:
     """The dependency behind `Allowed`; tests find it on every route."""
 
-    def __init__(self, permission: Permission) -> None:
+    def __init__(self, permission: Permission, action: str | None = None) -> None:
         self.permission = permission
+        self.action = action or (f"{permission}.use" if permission in PERSONAL else None)
 
     async def __call__(
         self, request: Request, services: OpenServices, credential: Annotated[str | None, Depends(bearer_credential)]
@@ -72,15 +76,33 @@ class AccessCheck:
         slug = request.path_params.get("project")
         project = services.keys.project_by_slug(slug) if slug is not None else None
         require(principal, project, self.permission)
-        return Access(principal, project)
+        access = Access(principal, project)
+        if self.action is not None:
+            await record_request(services, request, access, self.action)
+        return access
 
 
-def Allowed(permission: Permission) -> Any:  # noqa: N802 reads as what it is in a signature
-    """Lets in who has `permission`, in the project of the path if there is one.
+async def record_request(services: Services, request: Request, access: Access, action: str) -> None:
+    """Record that this request was let in, before it is answered. Raises MetadataUnavailableError if that cannot be kept.
+
+    Of its parameters only the names are kept, and of a `user_id` the hash, so that one can ask who looked at whom.
+    """
+    after: dict[str, Any] = {"parameters": sorted(name for name in set(request.query_params) if _PARAMETER.match(name))}
+    user_id = request.query_params.get("user_id")
+    if user_id and access.scope is not None:
+        after["subject"] = services.metadata.audit.names.subject(access.scope.id, user_id)
+    project_id = access.scope.id if access.scope else None
+    await services.metadata.audit.record(Change(access.actor, action, project_id, project_id, after=after))
+
+
+def Allowed(permission: Permission, action: str | None = None) -> Any:  # noqa: N802 reads as what it is in a signature
+    """Lets in who has `permission`, in the project of the path if there is one, and records it as `action`.
+
+    Permissions that show persons are always recorded, others where `action` says so.
 
     Raises UnauthenticatedError, ForbiddenError, or NotFoundError for a project that is unknown or foreign.
     """
-    return Depends(AccessCheck(permission))
+    return Depends(AccessCheck(permission, action))
 
 
 def session_token(request: Request, services: Services) -> str | None:

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from analytics.api.auth import Access, AccessCheck, Allowed, bearer_credential, principal_of, session_token
+from analytics.api.auth import Access, AccessCheck, Allowed, bearer_credential, principal_of, record_request, session_token
 from analytics.api.dependencies import OpenServices
 from analytics.api.event_stream import EventStream, server_sent
 from analytics.api.rates import charge_principal
@@ -29,6 +29,7 @@ from analytics.cache.tickets import TicketGrant
 from analytics.domain.access import Permission, Person, Principal, Scope, Token, require
 from analytics.domain.access_token import OPERATOR
 from analytics.errors import RateLimitedError, RequestError, ShuttingDownError, StoreError, UnauthenticatedError
+from analytics.metadata.pool import Change
 from analytics.services import Services
 
 TICK_SECONDS = 0.25
@@ -90,11 +91,19 @@ class WatcherCheck(AccessCheck):
 async def live(request: Request, watcher: Annotated[Watcher, Depends(WatcherCheck())], services: OpenServices) -> Response:
     """Watch a project: a stream of server-sent events, or, with `Accept: application/json`, its counters once."""
     project_id = watcher.access.project.id
+    await _record(services, request, watcher.access)
     accepted = request.headers.get("accept", "")
     if "application/json" in accepted and "text/event-stream" not in accepted:
         return JSONResponse(counters(await services.live.snapshot(project_id)).model_dump())
     services.live.require_place(project_id)
     return EventStream(_news(services.live, project_id, watcher))
+
+
+async def _record(services: Services, request: Request, access: Access) -> None:
+    if access.may(Permission.READ_EVENTS):
+        await record_request(services, request, access, "live.read")  # persons will be in it
+    else:
+        services.metadata.audit_queue.add(Change(access.actor, "live.watch", access.project.id, access.project.id))
 
 
 @router.post("/ticket")

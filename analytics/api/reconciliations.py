@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/reconciliations", tags=["operations"])
 
 @router.post("", status_code=202)
 async def start_reconciliation(
-    wanted: WantedReconciliation, access: Annotated[Access, Allowed(Permission.RECONCILE)], services: OpenServices
+    wanted: WantedReconciliation, access: Annotated[Access, Allowed(Permission.RECONCILE, "reconciliation.request")], services: OpenServices
 ) -> ReconciliationAnswer:
     """Ask for a reconciliation; it begins at once, or within a minute in another process. 409 while one is wanted or under way."""
     return ReconciliationAnswer.of(await services.reconciliations.request(wanted.full))

@@ -44,7 +44,7 @@ _replay = Decoder(_Replay)
 
 @router.get("", responses={200: {"model": RejectedPage}})
 async def list_rejected_events(
-    access: Annotated[Access, Allowed(Permission.READ_EVENTS)],
+    access: Annotated[Access, Allowed(Permission.READ_EVENTS, "rejected-events.read")],
     services: OpenServices,
     code: Annotated[str | None, Query(max_length=100)] = None,
     status: Literal["refused", "quarantined", "replayed"] | None = None,
@@ -59,7 +59,10 @@ async def list_rejected_events(
 
 @router.post("/{rejected_id}/replay", responses={200: {"model": ReplayAnswer}}, openapi_extra=_REPLAY_BODY)
 async def replay_rejected_event(
-    rejected_id: str, request: Request, access: Annotated[Access, Allowed(Permission.MANAGE_REJECTED)], services: OpenServices
+    rejected_id: str,
+    request: Request,
+    access: Annotated[Access, Allowed(Permission.MANAGE_REJECTED, "rejected-events.replay")],
+    services: OpenServices,
 ) -> Response:
     """Send the corrected event in place of the rejected one; a second replay of the same changes nothing.
 

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analytics.api.problems import internal_problem, problem, problem_of
 from analytics.api.safe_headers import set_safe_headers
+from analytics.audit.origin import request_from
 from analytics.errors import PayloadTooLargeError, QueryTimeoutError
 from analytics.services import Services
 from analytics.telemetry.logging import log_context
@@ -66,7 +67,7 @@ class RequestContext:
             await send_with_headers({"type": "http.response.start", "status": code, "headers": raw})
             await send_with_headers({"type": "http.response.body", "body": body})
 
-        with log_context(request_id=request_id):
+        with log_context(request_id=request_id), request_from(address_of(scope), request_id):
             try:
                 async with limit:
                     is_timed = True
@@ -102,6 +103,12 @@ def request_id_of(scope: Scope) -> str:
     """The caller's X-Request-Id if it is short and plain, else a new one."""
     sent = Headers(scope=scope).get("x-request-id", "")
     return sent if _REQUEST_ID.match(sent) else uuid4().hex
+
+
+def address_of(scope: Scope) -> str | None:
+    """The network address of whoever is connected."""
+    client: tuple[str, int] | None = scope.get("client")
+    return client[0] if client else None
 
 
 def _too_slow(body_came: bool, seconds: float, path: str) -> tuple[int, dict[str, str], bytes]:

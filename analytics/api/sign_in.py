@@ -10,7 +10,7 @@ from analytics.api.schemas.people import Me, Membership
 from analytics.api.schemas.sign_in import NewPassword, Refresh, SignedIn, SigningKeyAnswer, SigningKeysAnswer
 from analytics.domain.access import Permission, Person, Token, is_of
 from analytics.domain.access_token import ACCESS_SECONDS, ends_at
-from analytics.errors import ForbiddenError
+from analytics.errors import ForbiddenError, UnauthenticatedError
 from analytics.metadata.refresh_tokens import KnownPassword
 from analytics.services import Services
 
@@ -103,7 +103,11 @@ async def check_password(request: Request, services: Services, username: str, pa
     """Who this is. Raises UnauthenticatedError, alike for an unknown name and a wrong password, or RateLimitedError after too many."""
     place = address_of(request)
     await services.sign_in_brake.attempt(username, place)
-    known = await services.metadata.users.sign_in(username, password)
+    try:
+        known = await services.metadata.users.sign_in(username, password)
+    except UnauthenticatedError:
+        await services.metadata.audit.record_failed_sign_in(username)
+        raise
     await services.sign_in_brake.succeeded(username, place)
     return known
 

@@ -26,7 +26,7 @@ _LATEST = "2104-12-31T00:00:00Z"
 
 @router.get("", responses={200: {"model": EventPage}})
 async def list_events(
-    access: Annotated[Access, Allowed(Permission.READ_EVENTS)],
+    access: Annotated[Access, Allowed(Permission.READ_EVENTS, "events.read")],
     services: OpenServices,
     event: Name = None,
     user_id: Name = None,
@@ -49,7 +49,7 @@ async def list_events(
 
 @router.get("/{event_id:path}/status")
 async def read_event_status(
-    event_id: str, access: Annotated[Access, Allowed(Permission.READ_EVENTS)], services: OpenServices
+    event_id: str, access: Annotated[Access, Allowed(Permission.READ_EVENTS, "event-status.read")], services: OpenServices
 ) -> EventStatus:
     """Where the event with this id is. 404 for an id that was never seen."""
     # The queue first: an event that leaves it meanwhile is then found stored.

@@ -9,6 +9,7 @@ from analytics.api.dependencies import OpenServices
 from analytics.api.schemas.trends import TrendsAnswer, TrendsQuestion
 from analytics.domain.access import Permission
 from analytics.errors import ForbiddenError
+from analytics.metadata.pool import Change
 from analytics.query.catalog import is_personal
 
 router = APIRouter(prefix="/v1/projects/{project}", tags=["questions"])
@@ -20,6 +21,13 @@ async def ask_trends(
 ) -> TrendsAnswer:
     """Count events, users, or the numbers of a property, by calendar bucket, exactly."""
     spec = question.spec(access.project, services.clock.now())
-    if spec.breakdown is not None and is_personal(spec.breakdown.property) and not access.may(Permission.READ_EVENTS):
+    personal = spec.breakdown is not None and is_personal(spec.breakdown.property)
+    if personal and not access.may(Permission.READ_EVENTS):
         raise ForbiddenError("A breakdown by this column shows persons: it needs a token with the scope personal-data.")
+    project_id = access.project.id
+    asked = Change(access.actor, "query.trends", project_id, project_id, after={"source": question.source, "personal": personal})
+    if personal:
+        await services.metadata.audit.record(asked)  # persons will be in the answer
+    else:
+        services.metadata.audit_queue.add(asked)
     return TrendsAnswer.model_validate(await services.questions.trends(access.project, spec))

@@ -64,7 +64,10 @@ class ServiceConnection:
 
     def call(self, method: str, path: str, **options: Any) -> Any:
         """`options` are those of `httpx.Client.request`."""
-        response = self.ask(method, path, **options)
+        return self.require_success(self.ask(method, path, **options))
+
+    def require_success(self, response: httpx.Response) -> Any:
+        """The JSON body of a good answer, None where it is none. Raises RefusedError."""
         try:
             body = response.json() if response.content else None
         except ValueError:

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "user": "analytics.cli.user:user",
     "key-ring": "analytics.cli.key_ring:key_ring",
     "load": "analytics.cli.load:load",
+    "audit": "analytics.cli.audit:audit",
     "reconcile": "analytics.cli.reconcile:reconcile",
 }
 

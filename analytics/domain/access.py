@@ -64,6 +64,7 @@ class Permission(StrEnum):
     MANAGE_KEYS = "manage-keys"
     MANAGE_TOKENS = "manage-tokens"
     MANAGE_MEMBERS = "manage-members"
+    READ_AUDIT = "read-audit"  # of one project
     # over all projects
     READ_SELF = "read-self"
     CHANGE_SELF = "change-self"  # one's own password and sign-ins
@@ -74,6 +75,7 @@ class Permission(StrEnum):
     MANAGE_USERS = "manage-users"  # list, change, shut out, reset
     ROTATE_KEYS = "rotate-keys"
     RECONCILE = "reconcile"
+    READ_WHOLE_AUDIT = "read-whole-audit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,21 @@ RULES: Mapping[Permission, Rule] = {
     Permission.MANAGE_KEYS: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
     Permission.MANAGE_TOKENS: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
     Permission.MANAGE_MEMBERS: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
+    Permission.READ_AUDIT: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
 }
+# Whatever shows persons is recorded before it is shown, by the check of the permission itself.
+PERSONAL = frozenset({Permission.READ_EVENTS, Permission.MANAGE_REJECTED})
 # Over all projects: who is signed in at all, or owners alone.
 ANYBODY = frozenset({Permission.READ_SELF, Permission.CHANGE_SELF, Permission.INVITE, Permission.LIST_PROJECTS})
 OWNERS = frozenset(
-    {Permission.CREATE_PROJECT, Permission.CREATE_USER, Permission.MANAGE_USERS, Permission.ROTATE_KEYS, Permission.RECONCILE}
+    {
+        Permission.CREATE_PROJECT,
+        Permission.CREATE_USER,
+        Permission.MANAGE_USERS,
+        Permission.ROTATE_KEYS,
+        Permission.RECONCILE,
+        Permission.READ_WHOLE_AUDIT,
+    }
 )
 
 

@@ -22,6 +22,7 @@ from analytics.embedded.account import Account, give_to
 from analytics.embedded.binaries import postgres_programs
 from analytics.embedded.child import ChildCommand, start_child, stop_child, stop_leftovers
 from analytics.errors import EngineStartError
+from analytics.statements import data_folder
 
 SUPERUSER = "postgres"
 ROLE = DATABASE = "analytics"
@@ -183,7 +184,15 @@ class EmbeddedPostgres:
                 sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(self._password)),
             )
         if found and not found[1]:
+            self._guard_audit("template1")  # the template of every database made here
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(ROLE)))
+        self._guard_audit(DATABASE)  # it may be older than the guard
+
+    def _guard_audit(self, database: str) -> None:
+        """Let the service's role hand the audit over to an owner that it cannot be."""
+        statements = (data_folder("sql") / "postgres" / "setup" / "guard_audit.sql").read_bytes()
+        with psycopg.connect(_url(SUPERUSER, self._password, database, self._layout.runtime_folder), autocommit=True) as connection:
+            connection.execute(statements)
 
     def _last_words(self, otherwise: str) -> str:
         with contextlib.suppress(OSError):

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC
 
 import anyio.to_thread
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from analytics.jobs.reconcile import ReconcileJob
+from analytics.jobs.seal_audit import seal_each_second
 from analytics.services import Services
 
 TICK_SECONDS = 60
@@ -21,11 +22,15 @@ async def jobs_running(services: Services) -> AsyncGenerator[None]:
     scheduler = AsyncIOScheduler(timezone=UTC)
     scheduler.add_job(job.look, "interval", seconds=TICK_SECONDS, misfire_grace_time=None, coalesce=True)
     task = asyncio.create_task(job.run(), name="reconcile")
+    sealing = asyncio.create_task(seal_each_second(services.metadata.audit_chain), name="seal-audit")
     scheduler.start()
     try:
         yield
     finally:
         scheduler.shutdown(wait=False)
+        sealing.cancel()
+        with suppress(asyncio.CancelledError):
+            await sealing
         # Not cancelled: a run goes on in a thread of its own until it has come to an end.
         await anyio.to_thread.run_sync(job.stop)
         await task

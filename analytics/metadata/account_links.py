@@ -45,6 +45,7 @@ class AccountLinks:
         async with self._database.change(Change(actor, "invitation.create", email, project_id)) as connection:
             if await connection.one(postgres("users")["by_email"], email=email):
                 raise ConflictError(f"There is somebody with the address {email} already: make them a member.")
+            connection.change.after = {"role": role.value if role else None}
             await connection.run(postgres("account_links")["forget_old"], now=now)
             await connection.run(
                 postgres("account_links")["put"],
@@ -68,6 +69,7 @@ class AccountLinks:
             row = await connection.one(postgres("users")["for_sign_in"], email=email)
             if row is None or row["disabled_at"] is not None:
                 raise NotFoundError("There is nobody with this address who may sign in.")
+            connection.change.target = row["id"]
             link = AccountLink(make_token("pr"), row["email"], "", now + RESET)
             await connection.run(postgres("account_links")["forget_old"], now=now)
             await connection.run(
@@ -116,9 +118,12 @@ class AccountLinks:
                     credentials_version=row["credentials_version"],
                 ):
                     raise _not_good()
+                connection.change.actor = connection.change.target = row["id"]
                 await end_families(connection, row["id"], "reset", self._clock)
                 return row["email"]
             person = _invited(link)
+            connection.change.actor = connection.change.target = person.id
+            connection.change.project_id, connection.change.after = link["project_id"], {"roles": person.roles}
             await insert_user(connection, person, password_hash, self._clock)
             for project_id, role in person.roles.items():
                 await connection.one(

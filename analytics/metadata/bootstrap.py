@@ -7,8 +7,8 @@ from analytics.domain.access import Person
 from analytics.domain.project import Project
 from analytics.errors import SettingsError
 from analytics.metadata.keys import insert_write_key
-from analytics.metadata.pool import Change, Connection, Database
-from analytics.metadata.project_rows import insert_project, project_by_slug
+from analytics.metadata.pool import Change, ChangeConnection, Database
+from analytics.metadata.project_rows import insert_project, policies_of, project_by_slug
 from analytics.metadata.projects import new_project
 from analytics.metadata.secrets import Passwords, make_id, make_password
 from analytics.metadata.signing_keys import ensure_signing_key
@@ -45,35 +45,43 @@ async def bootstrap(database: Database, passwords: Passwords, clock: Clock, wish
     Raises SettingsError if the wished write key is another project's, MetadataUnavailableError.
     """
     async with database.change(Change("bootstrap", "bootstrap", wishes.project_slug)) as connection:
+        connection.changes.clear()  # each thing that is made is recorded by itself, and usually nothing is
         await connection.one(postgres("bootstrap")["lock"])
         await ensure_signing_key(connection, clock)
         project = await project_by_slug(connection, wishes.project_slug)
         if project is None:
             project = new_project(wishes.project_slug, wishes.project_slug, "UTC", clock)
             await insert_project(connection, project)
+            connection.changes.append(Change("bootstrap", "project.create", project.id, project.id, after=policies_of(project)))
         key = await _write_key(connection, project, wishes.write_key, clock)
         password = await _admin(connection, passwords, clock, wishes)
     return BootstrapResult(project.slug, key, wishes.admin_email if password else None, password)
 
 
-async def _write_key(connection: Connection, project: Project, wished: str | None, clock: Clock) -> str:
+async def _write_key(connection: ChangeConnection, project: Project, wished: str | None, clock: Clock) -> str:
     statements = postgres("write_keys")
     if wished is not None:
         known = await connection.one(statements["by_key"], key=wished)
         if known is not None and known["project_id"] != project.id:
             raise SettingsError("ANALYTICS_BOOTSTRAP_WRITE_KEY: another project has this key.")
         if known is None:
-            await insert_write_key(connection, project.id, "bootstrap", clock, wished)
+            await _insert_key(connection, project, clock, wished)
         if known is None or known["revoked_at"] is None:
             return wished
     ever = await connection.one(statements["count_of_project"], project_id=project.id)
     if ever is not None and ever["keys"] == 0:
-        return (await insert_write_key(connection, project.id, "bootstrap", clock)).key
+        return await _insert_key(connection, project, clock)
     good = await connection.one(statements["oldest_good"], project_id=project.id)
     return good["key"] if good else ""
 
 
-async def _admin(connection: Connection, passwords: Passwords, clock: Clock, wishes: BootstrapWishes) -> str | None:
+async def _insert_key(connection: ChangeConnection, project: Project, clock: Clock, wished: str | None = None) -> str:
+    record = await insert_write_key(connection, project.id, "bootstrap", clock, wished)
+    connection.changes.append(Change("bootstrap", "key.create", record.id, project.id, after={"name": record.name}))
+    return record.key
+
+
+async def _admin(connection: ChangeConnection, passwords: Passwords, clock: Clock, wishes: BootstrapWishes) -> str | None:
     """The password of the admin made now, else None."""
     statements = postgres("users")
     if await connection.one(statements["by_email"], email=wishes.admin_email):
@@ -84,4 +92,5 @@ async def _admin(connection: Connection, passwords: Passwords, clock: Clock, wis
     password = wishes.admin_password or make_password()
     admin = Person(make_id("u"), wishes.admin_email, "Admin", is_owner=True)
     await insert_user(connection, admin, await passwords.hash(password), clock)
+    connection.changes.append(Change("bootstrap", "user.create", admin.id, after={"is_owner": True}))
     return password

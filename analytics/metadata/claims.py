@@ -9,13 +9,14 @@ from analytics.metadata.pool import Connection, Database
 from analytics.statements import postgres
 
 # The space is that of the migrations' locks, which have the numbers 1 and 2 (migrate/postgres.py).
-_SPACE = 0x616E6C79
+SPACE = 0x616E6C79
 
 
 class Job(IntEnum):
     """What can be claimed."""
 
     RECONCILE = 3
+    SEAL_AUDIT = 4
 
 
 class Claim:
@@ -40,7 +41,7 @@ async def claimed(database: Database, job: Job) -> AsyncGenerator[Claim | None]:
     A connection that breaks within the block raises MetadataUnavailableError at its end.
     """
     async with database.read() as connection:
-        row = await connection.one(postgres("claims")["take"], space=_SPACE, what=int(job))
+        row = await connection.one(postgres("claims")["take"], space=SPACE, what=int(job))
         if row is None:
             raise MetadataUnavailableError("PostgreSQL does not answer.")
         if not row["taken"]:
@@ -49,4 +50,4 @@ async def claimed(database: Database, job: Job) -> AsyncGenerator[Claim | None]:
         try:
             yield Claim(connection)
         finally:
-            await connection.one(postgres("claims")["leave"], space=_SPACE, what=int(job))
+            await connection.one(postgres("claims")["leave"], space=SPACE, what=int(job))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from analytics.clock import Clock
 from analytics.errors import NotFoundError
@@ -37,6 +38,7 @@ class WriteKeys:
         """A new key, good at once in this process and within a second in all."""
         async with self._database.change(Change(actor, "key.create", name, project_id)) as connection:
             record = await insert_write_key(connection, project_id, name, self._clock, allowed_origins=allowed_origins)
+            connection.change.target, connection.change.after = record.id, _said(record)
         await self._directory.catch_up()
         return record
 
@@ -55,11 +57,13 @@ class WriteKeys:
         """Name a key anew or let other origins send with it; None: as it was. Raises NotFoundError, also for a revoked one."""
         origins = None if allowed_origins is None else list(allowed_origins)
         async with self._database.change(Change(actor, "key.change", key_id, project_id)) as connection:
+            connection.change.before = await connection.one(postgres("write_keys")["find"], id=key_id, project_id=project_id)
             row = await connection.one(
                 postgres("write_keys")["update"], id=key_id, project_id=project_id, name=name, allowed_origins=origins
             )
             if row is None:
                 raise NotFoundError
+            connection.change.after = {"name": row["name"], "allowed_origins": row["allowed_origins"]}
         await self._directory.catch_up()
         return _record_of(row)
 
@@ -75,14 +79,17 @@ class WriteKeys:
                 raise NotFoundError
             await connection.run(postgres("write_keys")["end_at"], id=key_id, project_id=project_id, ends_at=ends_at)
             record = await insert_write_key(connection, project_id, old["name"], self._clock, allowed_origins=tuple(old["allowed_origins"]))
+            connection.change.after = {"successor": record.id, "ends_at": ends_at.isoformat()}
         await self._directory.catch_up()
         return record, ends_at
 
     async def revoke(self, actor: str, project_id: str, key_id: str) -> None:
         """End a key, at once in this process and within a second in all. Raises NotFoundError, also for one that was ended before."""
         async with self._database.change(Change(actor, "key.revoke", key_id, project_id)) as connection:
-            if not await connection.run(postgres("write_keys")["revoke"], id=key_id, project_id=project_id, now=self._clock.now()):
+            ended = await connection.one(postgres("write_keys")["revoke"], id=key_id, project_id=project_id, now=self._clock.now())
+            if ended is None:
                 raise NotFoundError
+            connection.change.before, connection.change.after = {"name": ended["name"], "good": True}, {"good": False}
         await self._directory.catch_up()
 
 
@@ -101,6 +108,10 @@ async def insert_write_key(
         allowed_origins=list(record.allowed_origins),
     )
     return record
+
+
+def _said(record: WriteKeyRecord) -> dict[str, Any]:
+    return {"name": record.name, "allowed_origins": list(record.allowed_origins)}
 
 
 def _record_of(row: Row) -> WriteKeyRecord:

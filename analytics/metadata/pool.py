@@ -1,12 +1,13 @@
-"""PostgreSQL behind one door: connections from a pool, the driver's errors as ours, and every change through `Database.change`.
+"""PostgreSQL behind one door: connections from a pool, the driver's errors as ours, and every change through `Database.change`, which also
+keeps the audit of it: no change without a record, no record without the change.
 
 The one thing to know: a lost server is MetadataUnavailableError within seconds and heals by itself; a connection that died in the pool is
 found before it is handed out.
 """
 
+import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -15,21 +16,16 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
+from analytics.audit.log import AuditLog, Change
+from analytics.audit.names import AuditNames
+from analytics.clock import SystemClock
 from analytics.errors import ConflictError, InvalidRequestError, MetadataUnavailableError
 from analytics.statements import Statement
 
+__all__ = ["Change", "ChangeConnection", "Connection", "Database", "Row", "open_database"]
+
 Row = DictRow
 _log = structlog.get_logger("analytics.metadata")
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Who does what to what: said by every change, logged, and to be kept as the audit."""
-
-    actor: str  # a person's or token's id, or "bootstrap"
-    action: str  # "key.create"
-    target: str  # the id of what is changed
-    project_id: str | None = None
 
 
 class Connection:
@@ -54,11 +50,25 @@ class Connection:
         return await self._raw.execute(statement.sql.encode(), values)
 
 
+class ChangeConnection(Connection):
+    """A connection in the transaction of a change.
+
+    `change` is what the audit will say of it: the block may fill in what it learns, such as `change.before`. `changes` holds it alone; a
+    block that does several things, or finds that nothing is to be done, changes the list.
+    """
+
+    def __init__(self, raw: AsyncConnection[Row], change: Change) -> None:
+        super().__init__(raw)
+        self.change = change
+        self.changes = [change]
+
+
 class Database:
     """The open pool. For one event loop."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Row]]) -> None:
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Row]], audit: AuditLog) -> None:
         self._pool = pool
+        self._audit = audit
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[Connection]:
@@ -67,14 +77,24 @@ class Database:
             yield Connection(raw)
 
     @asynccontextmanager
-    async def change(self, change: Change) -> AsyncGenerator[Connection]:
-        """A connection in a transaction that is committed if the block ends well: the one place through which all changes go.
+    async def change(self, change: Change) -> AsyncGenerator[ChangeConnection]:
+        """A connection in a transaction that is committed, with its record, if the block ends well: all changes go through here.
 
         Raises ConflictError for a value that must be unique, InvalidRequestError for one that cannot be stored, MetadataUnavailableError.
         """
         async with _errors_as_ours(), self._pool.connection() as raw, raw.transaction():
+            connection = ChangeConnection(raw, change)
+            yield connection
+            for done in connection.changes:
+                await self._audit.record(connection, done)
+        for done in connection.changes:
+            _log.info("changed", actor=done.actor, action=done.action, target=done.target, project_id=done.project_id)
+
+    @asynccontextmanager
+    async def bookkeeping(self) -> AsyncGenerator[Connection]:
+        """A connection in a transaction for what is nobody's change: the audit's own rows. Raises MetadataUnavailableError."""
+        async with _errors_as_ours(), self._pool.connection() as raw, raw.transaction():
             yield Connection(raw)
-        _log.info("changed", actor=change.actor, action=change.action, target=change.target, project_id=change.project_id)
 
     async def ping(self) -> bool:
         """Whether PostgreSQL answers."""
@@ -87,8 +107,14 @@ class Database:
 
 
 @asynccontextmanager
-async def open_database(url: str, max_connections: int = 8, wait_seconds: float = 3.0) -> AsyncGenerator[Database]:
-    """The database at `url`; it may be away. A caller waits `wait_seconds` for a connection before it is told so."""
+async def open_database(
+    url: str, max_connections: int = 8, wait_seconds: float = 3.0, audit: AuditLog | None = None
+) -> AsyncGenerator[Database]:
+    """The database at `url`; it may be away. A caller waits `wait_seconds` for a connection before it is told so.
+
+    Without `audit` records are kept all the same, under hashes that nobody can make again.
+    """
+    audit = audit or AuditLog(AuditNames(secrets.token_hex()), SystemClock())
     pool: AsyncConnectionPool[AsyncConnection[Row]] = AsyncConnectionPool(
         url,
         min_size=1,
@@ -115,7 +141,7 @@ async def open_database(url: str, max_connections: int = 8, wait_seconds: float 
     )
     await pool.open(wait=False)
     try:
-        yield Database(pool)
+        yield Database(pool, audit)
     finally:
         await pool.close(timeout=5)
 

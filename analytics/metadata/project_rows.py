@@ -1,5 +1,7 @@
 """A row of the table `projects`, to and from a Project."""
 
+from typing import Any
+
 from psycopg.types.json import Jsonb
 
 from analytics.domain.personal_fields import PersonalMode
@@ -38,6 +40,19 @@ async def update_project(connection: Connection, project: Project) -> None:
         event_max_age_days=project.event_max_age_days,
         personal_fields=Jsonb(dict(project.personal_fields)),
     )
+
+
+def policies_of(project: Project) -> dict[str, Any]:
+    """Name and policies, as the audit keeps them."""
+    return {
+        "slug": project.slug,
+        "name": project.name,
+        "ip_policy": project.ip_policy.value,
+        "retention_days": project.retention_days,
+        "event_max_bytes": project.event_max_bytes,
+        "event_max_age_days": project.event_max_age_days,
+        "personal_fields": {name: mode.value for name, mode in project.personal_fields.items()},
+    }
 
 
 async def project_by_slug(connection: Connection, slug: str) -> Project | None:

@@ -8,7 +8,7 @@ from analytics.errors import ConflictError, FieldError, InvalidRequestError
 from analytics.metadata.key_directory import KeyDirectory
 from analytics.metadata.keys import WriteKeyRecord, insert_write_key
 from analytics.metadata.pool import Change, Database
-from analytics.metadata.project_rows import insert_project, update_project
+from analytics.metadata.project_rows import insert_project, policies_of, project_by_slug, update_project
 from analytics.metadata.secrets import make_id, make_id_seed
 
 
@@ -26,6 +26,7 @@ class Projects:
             async with self._database.change(Change(actor, "project.create", project.id, project.id)) as connection:
                 await insert_project(connection, project)
                 key = await insert_write_key(connection, project.id, "first", self._clock)
+                connection.change.after = {**policies_of(project), "first_key": key.id}
         except ConflictError as error:
             raise ConflictError(f"There is a project {project.slug} already.") from error
         await self._directory.catch_up()
@@ -34,7 +35,10 @@ class Projects:
     async def update(self, actor: str, project: Project) -> None:
         """Keep name and policies of `project`, whose other fields must be as they are."""
         async with self._database.change(Change(actor, "project.update", project.id, project.id)) as connection:
+            before = await project_by_slug(connection, project.slug)
             await update_project(connection, project)
+            connection.change.before = policies_of(before) if before else None
+            connection.change.after = policies_of(project)
         await self._directory.catch_up()
 
 

@@ -47,7 +47,7 @@ class RefreshTokens:
     async def begin(self, known: KnownPassword) -> tuple[str, str]:
         """A new family and its first token, for a person who has just shown a password. Raises UnauthenticatedError as `begin_family`."""
         family_id = make_id("f")
-        async with self._database.change(Change(known.user_id, "session.begin", family_id)) as connection:
+        async with self._database.change(Change(known.user_id, "sign-in.succeeded", family_id)) as connection:
             await begin_family(connection, family_id, known, self._clock)
             return family_id, await self._next(connection, family_id)
 
@@ -73,10 +73,17 @@ class RefreshTokens:
         now = self._clock.now()
         async with self._database.change(Change("refresh", "session.refresh", "token")) as connection:
             row = await connection.one(statements["find"], token_hash=token_hash(token))
+            if row is None:
+                connection.changes.clear()  # a word that is no token of ours says nothing about anybody
+            else:
+                connection.change.actor, connection.change.target = row["user_id"], row["family_id"]
+                connection.change.action = "session.refuse"
             if row is not None and row["revoked_at"] is None and row["used_at"] is not None:
+                connection.change.action = "session.reuse"
                 await connection.run(statements["revoke_family"], family_id=row["family_id"], now=now, because="reuse")
             elif row is not None and row["revoked_at"] is None and row["expires_at"] > now:
                 await connection.run(statements["use"], token_hash=token_hash(token), now=now)
+                connection.change.action = "session.refresh"
                 return row["user_id"], row["family_id"], await self._next(connection, row["family_id"])
         raise UnauthenticatedError("The refresh token is not good; sign in again.")
 

@@ -4,10 +4,16 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from analytics.audit.chain import ChainKey
+from analytics.audit.log import AuditLog
+from analytics.audit.names import AuditNames
 from analytics.clock import Clock
 from analytics.crypto.key_ring import KeyRing
 from analytics.crypto.personal_values import PersonalValues
 from analytics.metadata.account_links import AccountLinks
+from analytics.metadata.audit_chain import AuditChain
+from analytics.metadata.audit_queue import AuditQueue, open_audit_queue
+from analytics.metadata.audit_trail import AuditTrail
 from analytics.metadata.bootstrap import BootstrapResult, BootstrapWishes, bootstrap
 from analytics.metadata.browser_sessions import BrowserSessions
 from analytics.metadata.key_directory import KeyDirectory, open_key_directory
@@ -41,21 +47,30 @@ class Metadata:
     bootstrapped: BootstrapResult
     key_rings: KeyRings
     personal: PersonalValues
+    audit: AuditTrail
+    audit_queue: AuditQueue
+    audit_chain: AuditChain
 
 
 @asynccontextmanager
 async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_key: str) -> AsyncGenerator[Metadata]:
     """The migrated database at `url`, with what `wishes` ask for made, the directory loaded and the key ring open under `secret_key`.
 
-    Raises MetadataUnavailableError or SettingsError.
+    `secret_key` also names people in the audit and seals it. Raises MetadataUnavailableError or SettingsError.
     """
-    async with open_database(url) as database:
+    log = AuditLog(AuditNames(secret_key), clock)
+    async with open_database(url, audit=log) as database:
         ring = KeyRing(secret_key)
         key_rings = KeyRings(database, ring, clock)
         await key_rings.open()  # first: with a wrong secret key nothing is made
         passwords = Passwords()
         made = await bootstrap(database, passwords, clock, wishes)
-        async with open_key_directory(url, database, clock, ring) as directory, token_uses_written(database, clock) as uses:
+        trail = AuditTrail(database, log)
+        async with (
+            open_key_directory(url, database, clock, ring) as directory,
+            token_uses_written(database, clock) as uses,
+            open_audit_queue(trail, clock) as queue,
+        ):
             yield Metadata(
                 database,
                 directory,
@@ -71,4 +86,7 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_
                 made,
                 key_rings,
                 PersonalValues(ring),
+                trail,
+                queue,
+                AuditChain(database, ChainKey(secret_key), clock),
             )

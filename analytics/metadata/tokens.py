@@ -52,6 +52,7 @@ class ApiTokens:
                 created_at=record.created_at,
                 expires_at=expires_at,
             )
+            connection.change.after = {"name": name, "scopes": scopes, "expires_at": expires_at.isoformat()}
         return record, secret
 
     async def page(self, project_id: str, after: tuple[str, str] | None, limit: int) -> list[ApiTokenRecord]:
@@ -66,8 +67,10 @@ class ApiTokens:
     async def delete(self, actor: str, project_id: str, token_id: str) -> None:
         """End a token at once, in every process. Raises NotFoundError."""
         async with self._database.change(Change(actor, "token.delete", token_id, project_id)) as connection:
-            if not await connection.run(postgres("api_tokens")["delete"], id=token_id, project_id=project_id):
+            ended = await connection.one(postgres("api_tokens")["delete"], id=token_id, project_id=project_id)
+            if ended is None:
                 raise NotFoundError
+            connection.change.before = {"name": ended["name"], "scopes": ended["scopes"], "expires_at": ended["expires_at"].isoformat()}
 
     async def principal(self, secret: str) -> Token | None:
         """Whose secret this is; None if nobody's or if it is over.

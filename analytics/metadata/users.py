@@ -67,6 +67,7 @@ class Users:
         try:
             async with self._database.change(Change(actor, "user.create", person.id)) as connection:
                 await insert_user(connection, person, password_hash, self._clock)
+                connection.change.after = {"is_owner": False}
         except ConflictError as error:
             raise ConflictError(f"There is somebody with the address {email} already.") from error
         return person
@@ -143,6 +144,9 @@ class Users:
                 await connection.run(postgres("users")["raise_version"], id=before.id)
                 await end_families(connection, before.id, "disabled", self._clock)
                 await connection.run(postgres("account_links")["forget_resets"], user_id=before.id)
+            connection.change.target = before.id
+            connection.change.before = {"is_owner": before.is_owner, "disabled": before.disabled}
+            connection.change.after = {"is_owner": is_owner, "disabled": shut_out, "renamed": name != before.name}
             return await _record_of(connection, email)
 
 
@@ -162,7 +166,9 @@ class Members:
     async def put(self, actor: str, project_id: str, email: str, role: Role) -> Member:
         """Give the person with this address a role. Raises NotFoundError if there is no such person."""
         person = await self._person(email)
-        async with self._database.change(Change(actor, "member.put", person["id"], project_id)) as connection:
+        async with self._database.change(Change(actor, "member.set", person["id"], project_id)) as connection:
+            before = await connection.one(postgres("members")["role"], project_id=project_id, user_id=person["id"])
+            connection.change.before, connection.change.after = before, {"role": role.value}
             row = await connection.one(
                 postgres("members")["put"],
                 project_id=project_id,
@@ -176,7 +182,8 @@ class Members:
         """End a membership. Raises NotFoundError if there is none."""
         person = await self._person(email)
         async with self._database.change(Change(actor, "member.remove", person["id"], project_id)) as connection:
-            if not await connection.run(postgres("members")["remove"], project_id=project_id, user_id=person["id"]):
+            connection.change.before = await connection.one(postgres("members")["remove"], project_id=project_id, user_id=person["id"])
+            if connection.change.before is None:
                 raise NotFoundError
 
     async def _person(self, email: str) -> Row:

@@ -18,7 +18,7 @@ SELECT id, project_id, name, scopes, expires_at FROM api_tokens WHERE token_hash
 
 -- name: delete
 -- End a token.
-DELETE FROM api_tokens WHERE id = %(id)s AND project_id = %(project_id)s;
+DELETE FROM api_tokens WHERE id = %(id)s AND project_id = %(project_id)s RETURNING name, scopes, expires_at;
 
 -- name: note_use
 -- When tokens were last used: many at once.

@@ -6,6 +6,10 @@ WHERE m.project_id = %(project_id)s AND (%(after)s::text IS NULL OR lower(u.emai
 ORDER BY lower(u.email)
 LIMIT %(limit)s;
 
+-- name: role
+-- The role of a person in a project, locked, or none.
+SELECT role FROM members WHERE project_id = %(project_id)s AND user_id = %(user_id)s FOR UPDATE;
+
 -- name: put
 -- Make a person a member, or change the role.
 INSERT INTO members (project_id, user_id, role, created_at)
@@ -15,4 +19,4 @@ RETURNING created_at;
 
 -- name: remove
 -- End a membership.
-DELETE FROM members WHERE project_id = %(project_id)s AND user_id = %(user_id)s;
+DELETE FROM members WHERE project_id = %(project_id)s AND user_id = %(user_id)s RETURNING role;

@@ -26,7 +26,7 @@ SELECT key FROM write_keys WHERE project_id = %(project_id)s AND revoked_at IS N
 
 -- name: revoke
 -- End a key of a project; touches nothing if it is not there or was ended before.
-UPDATE write_keys SET revoked_at = %(now)s WHERE id = %(id)s AND project_id = %(project_id)s AND revoked_at IS NULL;
+UPDATE write_keys SET revoked_at = %(now)s WHERE id = %(id)s AND project_id = %(project_id)s AND revoked_at IS NULL RETURNING name;
 
 -- name: find_good
 -- A key of a project that is good and was not told to end, locked until the transaction is over.
@@ -38,6 +38,10 @@ FOR UPDATE;
 -- name: end_at
 -- Let a key end by itself.
 UPDATE write_keys SET ends_at = %(ends_at)s WHERE id = %(id)s AND project_id = %(project_id)s;
+
+-- name: find
+-- Name and origins of a key that is not revoked, locked until the transaction is over.
+SELECT name, allowed_origins FROM write_keys WHERE id = %(id)s AND project_id = %(project_id)s AND revoked_at IS NULL FOR UPDATE;
 
 -- name: update
 -- Name and origins of a key that is not revoked; nothing else of it ever changes.

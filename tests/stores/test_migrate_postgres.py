@@ -44,7 +44,7 @@ def test_a_changed_old_file_is_named_and_nothing_runs(empty_postgres_url: str, t
     migrate_postgres(empty_postgres_url, folder)
     changed = folder / "0002_create_write_keys.sql"
     changed.write_text(changed.read_text() + "-- a thought\n")
-    (folder / f"{len(read_files(OURS)) + 1:04d}_make_more.sql").write_text("CREATE TABLE more (a int)")
+    (folder / f"{read_files(OURS)[-1].number + 1:04d}_make_more.sql").write_text("CREATE TABLE more (a int)")
     with pytest.raises(SchemaDriftError, match=r"0002_create_write_keys\.sql was changed"):
         migrate_postgres(empty_postgres_url, folder)
     assert ask(empty_postgres_url, "SELECT to_regclass('more')") == [(None,)]

@@ -1,0 +1,1 @@
+"""Who did what to what: the words of the audit trail and the chain that seals it, without any store."""

@@ -1,0 +1,101 @@
+"""Records of questions, which come too often for a transaction each: gathered in memory and written together, each second.
+
+The one thing to know: these may be lost, the last second with the process, and the oldest when PostgreSQL is away for so long that the
+queue is full. How many were dropped is then itself recorded. Reads of personal data never go this way.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+
+import structlog
+
+from analytics.audit.log import Change
+from analytics.audit.origin import Origin, current_origin
+from analytics.clock import Clock
+from analytics.errors import AnalyticsError, StoreError
+from analytics.metadata.audit_trail import AuditTrail
+
+FLUSH_SECONDS = 1.0
+MAX_WAITING = 10_000
+WRITE_AT_ONCE = 1_000
+_log = structlog.get_logger("analytics.audit")
+
+_Waiting = tuple[Change, Origin, datetime]
+
+
+class AuditQueue:
+    """For one event loop."""
+
+    def __init__(self, trail: AuditTrail, clock: Clock, max_waiting: int = MAX_WAITING) -> None:
+        self._trail = trail
+        self._clock = clock
+        self._waiting: deque[_Waiting] = deque()
+        self._max_waiting = max_waiting
+        self._dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def dropped(self) -> int:
+        """How many were dropped and not recorded as dropped yet."""
+        return self._dropped
+
+    def add(self, change: Change) -> None:
+        """Record `change` within about a second. Never waits; the oldest goes if there is no room."""
+        self._waiting.append((change, current_origin(), self._clock.now()))
+        self._trim()
+
+    async def flush(self) -> None:
+        """Write what waits. Raises MetadataUnavailableError; then it waits on."""
+        if self._dropped:
+            dropped = self._dropped
+            await self._trail.record(Change("service", "audit.dropped", after={"records": dropped}))
+            self._dropped -= dropped
+        while self._waiting:
+            taken = [self._waiting.popleft() for _ in range(min(WRITE_AT_ONCE, len(self._waiting)))]
+            try:
+                await self._trail.write([self._trail.row(*waiting) for waiting in taken])
+            except (StoreError, asyncio.CancelledError):
+                self._waiting.extendleft(reversed(taken))
+                self._trim()
+                raise
+            except AnalyticsError as error:  # would never be taken, and must not hold up the rest
+                self._dropped += len(taken)
+                _log.error("records of questions were refused", records=len(taken), code=error.code, detail=error.detail)
+
+    async def run(self) -> None:
+        """Flush each second until cancelled."""
+        away = False
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                await self.flush()
+                away = False
+            except Exception as error:  # whatever it is, the next second may be better
+                if not away:
+                    _log.warning("records of questions wait: PostgreSQL is away", waiting=len(self), error=str(error)[:300])
+                away = True
+
+    def _trim(self) -> None:
+        while len(self._waiting) > self._max_waiting:
+            self._waiting.popleft()
+            self._dropped += 1
+
+
+@asynccontextmanager
+async def open_audit_queue(trail: AuditTrail, clock: Clock) -> AsyncGenerator[AuditQueue]:
+    """A queue that is flushed each second, and once more at the end."""
+    queue = AuditQueue(trail, clock)
+    flushing = asyncio.create_task(queue.run(), name="audit-queue")
+    try:
+        yield queue
+    finally:
+        flushing.cancel()
+        with suppress(asyncio.CancelledError):
+            await flushing
+        with suppress(StoreError):
+            await queue.flush()
