@@ -43,6 +43,7 @@ TABLE = {
     Permission.MANAGE_KEYS: (Role.ADMIN, ("manage",)),
     Permission.MANAGE_TOKENS: (Role.ADMIN, ("manage",)),
     Permission.MANAGE_MEMBERS: (Role.ADMIN, ("manage",)),
+    Permission.READ_AUDIT: (Role.ADMIN, ("manage",)),
 }
 EVERYWHERE = [Permission.READ_SELF, Permission.CHANGE_SELF, Permission.INVITE, Permission.LIST_PROJECTS]
 OWNERS_ONLY = [
@@ -51,6 +52,7 @@ OWNERS_ONLY = [
     Permission.MANAGE_USERS,
     Permission.ROTATE_KEYS,
     Permission.RECONCILE,
+    Permission.READ_WHOLE_AUDIT,
 ]
 
 
