@@ -1,0 +1,136 @@
+"""Every route x every principal x own and other project: what must hold of each answer."""
+
+import json
+from collections.abc import Iterable, Mapping
+
+import httpx
+
+from analytics.domain.access import ANYBODY, OWNERS, RULES, Role
+from tests.isolation.recipes import RECIPES, Recipe
+from tests.isolation.routes import RouteOf, routes_of
+from tests.isolation.world import Principal, School, World
+
+GOOD = frozenset(range(200, 300))
+# What may differ between two answers that say the same.
+_VARYING = frozenset({"x-request-id", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "content-length", "date"})
+_UNKNOWN = "no-such-project"
+
+
+def recipe_of(route: RouteOf) -> Recipe:
+    recipe = RECIPES.get(route.key)
+    assert recipe is not None, (
+        f"{route.key} is not in the matrix of tenants: add a line to RECIPES in tests/isolation/recipes.py, such as\n"
+        f'    "{route.key}": Recipe(body={{...}}, shows=("marker",)),'
+    )
+    return recipe
+
+
+def expected(route: RouteOf, principal: Principal, of_own_project: bool) -> frozenset[int]:
+    """The statuses that RULES leave for this caller, told anew here and not by the code that is tested."""
+    if principal.kind in ("nobody", "wrong"):
+        return frozenset({401})
+    if principal.kind == "write-key":
+        return frozenset({403})
+    answers = {frozenset({403})}
+    for permission in route.permissions:
+        if permission in ANYBODY or principal.kind == "owner":
+            answers = {GOOD}
+        elif permission in OWNERS:
+            return frozenset({403})
+        elif not of_own_project or (principal.kind == "person" and principal.role is None):
+            return frozenset({404})
+        elif principal.kind == "token":
+            scopes = RULES[permission].scopes
+            if scopes is None or not scopes <= principal.scopes:
+                return frozenset({403})
+            answers = {GOOD}
+        else:
+            least = RULES[permission].role
+            if least is None or principal.role is None or list(Role).index(Role(principal.role)) < list(Role).index(least):
+                return frozenset({403})
+            answers = {GOOD}
+    return next(iter(answers))
+
+
+async def call(world: World, route: RouteOf, principal: Principal, slug: str, values: Mapping[str, str]) -> httpx.Response:
+    recipe = recipe_of(route)
+    return await world.api.client.request(
+        route.method,
+        route.path.format(project=slug, **values),
+        params=recipe.filled(recipe.query, world),
+        json=recipe.filled(recipe.body, world) if recipe.body is not None else None,
+        data=dict(recipe.form) if recipe.form else None,
+        headers={**recipe.headers, **principal.caller.headers},
+    )
+
+
+def assert_holds_nothing_of(answer: httpx.Response, school: School, world: World, who: str) -> None:
+    """Neither in the body nor in a header stands anything of this school, but for what the caller said in the path itself."""
+    said = f"{answer.request.url} {answer.request.content!r}"
+    text = answer.text + str(answer.headers)
+    found = [name for name, marker in world.everything_of(school).items() if marker in text and marker not in said]
+    assert not found, f"{who} is shown {found} of a school that is not theirs: {answer.status_code} {answer.text[:300]}"
+
+
+async def check_routes(world: World, routes: Iterable[RouteOf] | None = None) -> None:
+    """All of it. Raises AssertionError at the first thing that is wrong."""
+    for route in routes if routes is not None else routes_of(world.api.app_under_test):
+        await check_shown_to_owner(world, route)
+        await check_own(world, route)
+        if route.is_of_project:
+            await check_other(world, route)
+
+
+async def check_shown_to_owner(world: World, route: RouteOf) -> None:
+    recipe = recipe_of(route)
+    if not recipe.shows:
+        return
+    owner = next(principal for principal in world.principals if principal.kind == "owner")
+    answer = await call(world, route, owner, world.theirs.slug, await recipe.values(world, world.theirs))
+    missing = [name for name in recipe.shows if world.theirs.markers[name] not in answer.text]
+    assert not missing, f"{route.key} does not show {missing} to an owner, so their absence elsewhere proves nothing: {answer.text[:500]}"
+
+
+async def check_own(world: World, route: RouteOf) -> None:
+    """Of their own project callers may what RULES say, and meet nothing of the other one."""
+    recipe = recipe_of(route)
+    reused = await recipe.values(world, world.own)
+    for principal in world.principals:
+        may = expected(route, principal, True) is GOOD
+        values = await recipe.values(world, world.own) if may else reused
+        answer = await call(world, route, principal, world.own.slug, values)
+        who = f"{route.key} by {principal.name} of the project"
+        if route.permissions:
+            wanted = expected(route, principal, True) | (recipe.statuses if may else frozenset())
+        else:
+            assert recipe.public, f"{route.key} asks for no permission and is not public on purpose"
+            wanted = GOOD | recipe.statuses
+        assert answer.status_code in wanted, f"{who}: {answer.status_code}, not one of {sorted(wanted)[:3]}: {answer.text[:300]}"
+        if principal.kind != "owner":
+            assert_holds_nothing_of(answer, world.theirs, world, who)
+        if not may and route.permissions:
+            assert_holds_nothing_of(answer, world.own, world, who)
+        for secret in (*world.theirs.secrets, *world.own.secrets):
+            assert secret not in answer.text, f"{who}: a secret is shown again"
+
+
+async def check_other(world: World, route: RouteOf) -> None:
+    """A foreign project and one that does not exist are answered alike, and nothing of the foreign one is told."""
+    recipe = recipe_of(route)
+    values = await recipe.values(world, world.theirs)
+    for principal in world.principals:
+        if principal.kind == "owner":
+            continue
+        foreign = await call(world, route, principal, world.theirs.slug, values)
+        unknown = await call(world, route, principal, _UNKNOWN, values)
+        who = f"{route.key} by {principal.name} of another project"
+        wanted = expected(route, principal, False)
+        assert foreign.status_code in wanted, f"{who}: {foreign.status_code}, not {sorted(wanted)}: {foreign.text[:300]}"
+        assert_holds_nothing_of(foreign, world.theirs, world, who)
+        assert _said(foreign, world.theirs.slug) == _said(unknown, _UNKNOWN), f"{who}: a foreign project differs from an unknown one"
+
+
+def _said(answer: httpx.Response, slug: str) -> tuple[object, ...]:
+    body = answer.content.replace(f"/{slug}".encode(), b"/{project}")
+    headers = sorted((name, value) for name, value in answer.headers.items() if name not in _VARYING)
+    return answer.status_code, headers, body, json.loads(answer.content or b"null") is None

@@ -1,0 +1,123 @@
+"""How each route is called: one line a route.
+
+A route that is new needs a line here: `"POST /v1/projects/{project}/things": Recipe(body={"name": "x"})`, with
+
+- `body`, `query`, `form`, `headers`: what it is sent, so that whoever may do it is answered 2xx;
+- `values`: an async function from (World, School) to the path's other values, such as `{"thing_id": …}`; it is called anew for each caller
+  who may, so it may make a thing that the call then removes;
+- `shows`: the markers (tests/isolation/world.py) that its answer must hold for an owner; add the marker there if it is of a new kind;
+- `public`: it asks for no permission on purpose; `statuses`: what it may answer beside 2xx, such as {409}.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from tests.fixtures.api import PASSWORD
+from tests.isolation.world import School, World
+
+Values = Callable[[World, School], Awaitable[Mapping[str, str]]]
+
+
+async def _none(world: World, school: School) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One route's."""
+
+    body: Any = None
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    values: Values = _none
+    shows: tuple[str, ...] = ()
+    public: bool = False
+    statuses: frozenset[int] = frozenset()
+
+    def filled(self, value: Any, world: World) -> Any:
+        """`value` with `<new>` made unique and `<refresh>` a good refresh token."""
+        if isinstance(value, str):
+            return value.replace("<new>", uuid4().hex).replace("<refresh>", world.refresh_token)
+        if isinstance(value, Mapping):
+            return {name: self.filled(inner, world) for name, inner in value.items()}
+        return [self.filled(inner, world) for inner in value] if isinstance(value, list) else value
+
+
+async def _key(world: World, school: School) -> Mapping[str, str]:
+    return {"key_id": (await world.api.owner.post(f"/v1/projects/{school.slug}/keys", {"name": "for one call"})).json()["id"]}
+
+
+async def _token(world: World, school: School) -> Mapping[str, str]:
+    made = await world.api.owner.post(f"/v1/projects/{school.slug}/tokens", {"name": "for one call", "scopes": ["read"]})
+    return {"token_id": made.json()["id"]}
+
+
+async def _member(world: World, school: School) -> Mapping[str, str]:
+    email = await world.api.make_user()
+    assert (await world.api.owner.put(f"/v1/projects/{school.slug}/members/{email}", {"role": "viewer"})).status_code == 200
+    return {"email": email}
+
+
+async def _event(world: World, school: School) -> Mapping[str, str]:
+    return {"event_id": school.markers["event_id"]}
+
+
+async def _rejected(world: World, school: School) -> Mapping[str, str]:
+    return {"rejected_id": school.rejected_id}
+
+
+async def _reconciliation(world: World, school: School) -> Mapping[str, str]:
+    await world.api.owner.post("/v1/reconciliations", {})
+    return {"reconciliation_id": (await world.api.owner.get("/v1/reconciliations")).json()["items"][0]["id"]}
+
+
+async def _page_part(world: World, school: School) -> Mapping[str, str]:
+    return {"name": "swagger-ui.css"}
+
+
+_EVENT_MARKS = ("event_name", "user", "anonymous", "session", "event_id", "property", "url", "title", "context")
+_TREND = {"date_from": "2026-01-01", "series": [{}], "breakdown": {"property": "event"}, "source": "raw"}
+_P = "/v1/projects/{project}"
+
+RECIPES: Mapping[str, Recipe] = {
+    "POST /v1/events": Recipe(body={"event": "e", "user_id": "u"}, public=True, statuses=frozenset({401})),
+    "POST /v1/auth/token": Recipe(form={"username": "a@example.org", "password": PASSWORD}, public=True, statuses=frozenset({401, 429})),
+    "POST /v1/auth/refresh": Recipe(body={"refresh_token": "rt_unknown"}, public=True, statuses=frozenset({401})),
+    "GET /v1/me": Recipe(shows=("project_id",)),
+    "GET /healthz": Recipe(public=True),
+    "GET /readyz": Recipe(public=True),
+    "GET /metrics": Recipe(public=True),
+    "GET /openapi.json": Recipe(public=True),
+    "GET /docs": Recipe(public=True),
+    "GET /docs/start.js": Recipe(public=True),
+    "GET /docs/{name}": Recipe(public=True, values=_page_part),
+    "POST /v1/users": Recipe(body={"email": "<new>@example.org", "password": PASSWORD}),
+    "POST /v1/projects": Recipe(body={"slug": "made-<new>"}),
+    "GET /v1/projects": Recipe(query={"limit": "1000"}, shows=("project_id", "project_name")),
+    f"GET {_P}": Recipe(shows=("project_id", "project_name")),
+    f"PATCH {_P}": Recipe(body={"event_max_bytes": 32_768}, shows=("project_name",)),
+    f"GET {_P}/keys": Recipe(query={"limit": "1000"}, shows=("key_name", "write_key", "second_key")),
+    f"POST {_P}/keys": Recipe(body={"name": "<new>"}),
+    f"PATCH {_P}/keys/{{key_id}}": Recipe(body={"name": "<new>"}, values=_key),
+    f"POST {_P}/keys/{{key_id}}/rotate": Recipe(body={}, values=_key),
+    f"DELETE {_P}/keys/{{key_id}}": Recipe(values=_key),
+    f"GET {_P}/tokens": Recipe(query={"limit": "1000"}, shows=("token_name",)),
+    f"POST {_P}/tokens": Recipe(body={"name": "<new>", "scopes": ["manage"]}),
+    f"DELETE {_P}/tokens/{{token_id}}": Recipe(values=_token),
+    f"GET {_P}/members": Recipe(query={"limit": "1000"}, shows=("email", "member_name")),
+    f"PUT {_P}/members/{{email}}": Recipe(body={"role": "viewer"}, values=_member),
+    f"DELETE {_P}/members/{{email}}": Recipe(values=_member),
+    f"POST {_P}/trends": Recipe(body=_TREND, shows=("event_name",)),
+    f"GET {_P}/events": Recipe(shows=_EVENT_MARKS),
+    f"GET {_P}/events/{{event_id}}/status": Recipe(values=_event),
+    f"GET {_P}/rejected-events": Recipe(shows=("rejected_user", "rejected_property")),
+    f"POST {_P}/rejected-events/{{rejected_id}}/replay": Recipe(body={"event": {"event": "e", "user_id": "u"}}, values=_rejected),
+    f"GET {_P}/live": Recipe(headers={"accept": "application/json"}),
+    f"POST {_P}/live/ticket": Recipe(),
+    "POST /v1/reconciliations": Recipe(body={}, statuses=frozenset({409})),
+    "GET /v1/reconciliations": Recipe(),
+    "GET /v1/reconciliations/{reconciliation_id}": Recipe(values=_reconciliation),
+}

@@ -1,0 +1,106 @@
+"""Two schools on one service. Whatever is said of the one is marked, so that it can be looked for in what others are answered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from tests.factories.sent_events import send_events, until_stored
+from tests.fixtures.api import PASSWORD, Api, Caller
+
+SCOPES = ("read", "personal-data", "sql", "manage", "endpoint:marks")
+MARKS = (
+    *("project_name", "event_name", "user", "anonymous", "session", "event_id", "property", "url", "title", "context"),
+    *("rejected_user", "rejected_property", "key_name", "token_name", "member_name"),
+)
+ROLES = ("viewer", "analyst", "editor", "admin")
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Somebody who asks. `role` or `scopes` in the project they are of; `kind` tells the rest."""
+
+    name: str
+    kind: str  # nobody, wrong, write-key, token, person, owner
+    caller: Caller
+    role: str | None = None
+    scopes: frozenset[str] = frozenset()
+
+
+@dataclass
+class School:
+    """One project, what is in it, and the strings that must be found nowhere else."""
+
+    project: dict[str, Any]
+    markers: dict[str, str]
+    key: dict[str, Any]
+    token: dict[str, Any]
+    email: str
+    rejected_id: str
+    secrets: list[str] = field(default_factory=list)
+
+    @property
+    def slug(self) -> str:
+        return self.project["slug"]
+
+
+@dataclass
+class World:
+    """`theirs` is looked for, the `principals` are of `own`."""
+
+    api: Api
+    theirs: School
+    own: School
+    principals: list[Principal]
+    refresh_token: str
+
+    def everything_of(self, school: School) -> Mapping[str, str]:
+        return {**school.markers, **{f"secret {number}": secret for number, secret in enumerate(school.secrets)}}
+
+
+async def make_school(api: Api) -> School:
+    """A project with one of each: an event, a rejected event, a key, a token, a member."""
+    mark = {name: f"mark{name.replace('_', '')}{uuid4().hex[:10]}" for name in MARKS}
+    project = await api.make_project(name=mark["project_name"])
+    path = f"/v1/projects/{project['slug']}"
+    email = f"{uuid4().hex}@school.example"
+    made = await api.owner.post("/v1/users", {"email": email, "password": PASSWORD, "name": mark["member_name"]})
+    assert made.status_code == 201, made.text
+    assert (await api.owner.put(f"{path}/members/{email}", {"role": "analyst"})).status_code == 200
+    key = (await api.owner.post(f"{path}/keys", {"name": mark["key_name"]})).json()
+    token = (await api.owner.post(f"{path}/tokens", {"name": mark["token_name"], "scopes": ["read"]})).json()
+    event = {
+        "event": mark["event_name"],
+        "event_id": mark["event_id"],
+        "user_id": mark["user"],
+        "anonymous_id": mark["anonymous"],
+        "session_id": mark["session"],
+        "properties": {"note": mark["property"]},
+        "context": {"page": {"url": f"https://school.example/{mark['url']}", "title": mark["title"]}, "own": mark["context"]},
+    }
+    refused = {"event": "", "user_id": mark["rejected_user"], "properties": {"note": mark["rejected_property"]}}
+    await send_events(api, project, [event, refused])
+    await until_stored(api)
+    (rejected,) = (await api.owner.get(f"{path}/rejected-events")).json()["items"]
+    markers = {**mark, "project_id": project["id"], "write_key": project["write_key"], "second_key": key["key"], "email": email}
+    return School(project, markers, key, token, email, rejected["id"], [token["token"]])
+
+
+async def make_world(api: Api) -> World:
+    theirs, own = await make_school(api), await make_school(api)
+    outsider = await api.make_user()
+    principals = [
+        Principal("nobody", "nobody", api.nobody),
+        Principal("wrong token", "wrong", api.bearer("at_" + "x" * 43)),
+        Principal("wrong signature", "wrong", api.bearer(f"{api.services.signer.for_operator()[:-8]}AAAAAAAA")),
+        Principal("wrong key", "wrong", api.bearer("wk_" + "x" * 32)),
+        Principal("write key", "write-key", api.bearer(own.key["key"])),
+        Principal("member of nothing", "person", await api.signed_in(outsider)),
+        Principal("owner", "owner", api.owner),
+    ]
+    principals += [Principal(role, "person", await api.member(own.project, role), role=role) for role in ROLES]
+    for scopes in (*((scope,) for scope in SCOPES), SCOPES):
+        caller = await api.token(own.project, scopes)
+        principals.append(Principal(f"token of {' '.join(scopes)}", "token", caller, scopes=frozenset(scopes)))
+    signed_in = await api.client.post("/v1/auth/token", data={"username": outsider, "password": PASSWORD})
+    return World(api, theirs, own, principals, signed_in.json()["refresh_token"])
