@@ -6,6 +6,8 @@ A route that is new needs a line here: `"POST /v1/projects/{project}/things": Re
 - `values`: an async function from (World, School) to the path's other values, such as `{"thing_id": …}`; it is called anew for each caller
   who may, so it may make a thing that the call then removes;
 - `shows`: the markers (tests/isolation/world.py) that its answer must hold for an owner; add the marker there if it is of a new kind;
+- `asks`: the project stands in the body as `<project>`, and this permission is asked for in it;
+- `people`: it is for people who signed in, and may end that: each call is made by somebody new;
 - `public`: it asks for no permission on purpose; `statuses`: what it may answer beside 2xx, such as {409}.
 """
 
@@ -14,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from analytics.domain.access import Permission
 from tests.fixtures.api import PASSWORD
 from tests.isolation.world import School, World
 
@@ -34,16 +37,18 @@ class Recipe:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     values: Values = _none
     shows: tuple[str, ...] = ()
+    asks: Permission | None = None
+    people: bool = False
     public: bool = False
     statuses: frozenset[int] = frozenset()
 
-    def filled(self, value: Any, world: World) -> Any:
-        """`value` with `<new>` made unique and `<refresh>` a good refresh token."""
+    def filled(self, value: Any, slug: str) -> Any:
+        """`value` with `<new>` made unique and `<project>` the project asked."""
         if isinstance(value, str):
-            return value.replace("<new>", uuid4().hex).replace("<refresh>", world.refresh_token)
+            return value.replace("<new>", uuid4().hex).replace("<project>", slug)
         if isinstance(value, Mapping):
-            return {name: self.filled(inner, world) for name, inner in value.items()}
-        return [self.filled(inner, world) for inner in value] if isinstance(value, list) else value
+            return {name: self.filled(inner, slug) for name, inner in value.items()}
+        return [self.filled(inner, slug) for inner in value] if isinstance(value, list) else value
 
 
 async def _key(world: World, school: School) -> Mapping[str, str]:
@@ -59,6 +64,14 @@ async def _member(world: World, school: School) -> Mapping[str, str]:
     email = await world.api.make_user()
     assert (await world.api.owner.put(f"/v1/projects/{school.slug}/members/{email}", {"role": "viewer"})).status_code == 200
     return {"email": email}
+
+
+async def _their_user(world: World, school: School) -> Mapping[str, str]:
+    return {"email": school.email}
+
+
+async def _user(world: World, school: School) -> Mapping[str, str]:
+    return {"email": await world.api.make_user()}
 
 
 async def _event(world: World, school: School) -> Mapping[str, str]:
@@ -86,6 +99,22 @@ RECIPES: Mapping[str, Recipe] = {
     "POST /v1/events": Recipe(body={"event": "e", "user_id": "u"}, public=True, statuses=frozenset({401})),
     "POST /v1/auth/token": Recipe(form={"username": "a@example.org", "password": PASSWORD}, public=True, statuses=frozenset({401, 429})),
     "POST /v1/auth/refresh": Recipe(body={"refresh_token": "rt_unknown"}, public=True, statuses=frozenset({401})),
+    "POST /v1/auth/session": Recipe(body={"username": "b@example.org", "password": PASSWORD}, public=True, statuses=frozenset({401, 429})),
+    "GET /v1/auth/session": Recipe(statuses=frozenset({401})),  # these callers have no cookie
+    "DELETE /v1/auth/session": Recipe(people=True),
+    "POST /v1/auth/sign-out": Recipe(people=True),
+    "POST /v1/auth/sign-out-everywhere": Recipe(people=True),
+    "POST /v1/auth/password": Recipe(body={"current_password": PASSWORD, "new_password": "another battery staple"}, people=True),
+    "POST /v1/auth/forgot": Recipe(body={"email": "<new>@example.org"}, public=True, statuses=frozenset({429})),
+    "POST /v1/auth/accept": Recipe(body={"token": "<new>", "password": PASSWORD}, public=True, statuses=frozenset({422})),
+    "POST /v1/auth/signing-keys/rotate": Recipe(),
+    "POST /v1/invitations": Recipe(
+        body={"email": "<new>@example.org", "project": "<project>", "role": "viewer"}, asks=Permission.MANAGE_MEMBERS
+    ),
+    "GET /v1/users": Recipe(query={"limit": "1000"}, shows=("email", "member_name")),
+    "GET /v1/users/{email}": Recipe(values=_their_user, shows=("email", "member_name")),
+    "PATCH /v1/users/{email}": Recipe(body={"name": "<new>"}, values=_user),
+    "POST /v1/users/{email}/reset": Recipe(values=_user),
     "GET /v1/me": Recipe(shows=("project_id",)),
     "GET /healthz": Recipe(public=True),
     "GET /readyz": Recipe(public=True),

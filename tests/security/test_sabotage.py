@@ -11,7 +11,6 @@ from analytics.api import problems
 from analytics.cache.rate_limit import RateLimits
 from analytics.clock import SystemClock
 from analytics.domain.rate import RateStand
-from analytics.domain.sign_in_brake import SignInBrake
 from tests.fixtures.api import Api
 from tests.isolation.world import World, make_world
 from tests.security import proofs
@@ -26,8 +25,8 @@ async def world(api: Api) -> World:
 
 
 @pytest.fixture(autouse=True)
-def _counted_anew(api: Api) -> None:
-    api.services.cache.call(lambda client: client.delete("none", *client.keys("rate:*")))  # type: ignore[misc]
+def _counted_anew(world: World) -> None:
+    world.forget_counts()
 
 
 @pytest.mark.parametrize("proof", proofs.PROOFS, ids=lambda proof: proof.__name__)
@@ -96,6 +95,10 @@ async def _no_limit(self: RateLimits, kind: object, who: str) -> RateStand:
     return RateStand(1, 1, 0)
 
 
+async def _not_counted(self: object, name: str, place: str) -> None:
+    return None
+
+
 async def _not_deleted(self: object, *_: object) -> None:
     return None
 
@@ -142,7 +145,7 @@ SABOTAGES: Mapping[str, Sabotage] = {
     "bodies of any size": Sabotage(_body_limit_off, proofs.bodies_are_bounded),
     "no rate limits": Sabotage(_attribute("analytics.cache.rate_limit.RateLimits.charge", _no_limit), proofs.callers_are_limited),
     "passwords may be guessed": Sabotage(
-        lambda patch, _: patch.setattr(SignInBrake, "check", _nothing), proofs.guessing_passwords_is_slowed_down
+        _attribute("analytics.cache.sign_in_brake.SignInBrake.attempt", _not_counted), proofs.guessing_passwords_is_slowed_down
     ),
     "no safe headers": Sabotage(_safe_headers_off, proofs.answers_carry_safe_headers),
     "errors are told": Sabotage(_errors_are_told, proofs.errors_tell_nothing),
