@@ -34,6 +34,8 @@ POSTGRES: Mapping[str, str] = {
     "refresh_tokens": "person",
     "account_links": "person",
     "browser_sessions": "person",
+    "key_ring": "operator: keys that seal, themselves sealed",
+    "sealed_secrets": "project_id",
     "signing_keys": "operator: what signs access tokens",
     "directory_version": "operator: a number",
     "schema_migrations": "operator: names of migrations",
