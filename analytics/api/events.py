@@ -8,11 +8,12 @@ import asyncio
 import base64
 import binascii
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 import anyio.to_thread
 import structlog
@@ -58,6 +59,8 @@ _REFUSED_ORIGIN: list[tuple[bytes, bytes]] = [(b"vary", b"origin")]
 _SAFE = [(b"x-content-type-options", b"nosniff"), (b"content-security-policy", DATA_POLICY.encode()), (b"referrer-policy", b"no-referrer")]
 _HSTS = (b"strict-transport-security", HSTS.encode())
 _KEY_WINDOW_SECONDS = 10.0
+_KEY_IN_QUERY = re.compile(rb"(?:^|&)key=([^&]+)")
+_SINGLE = frozenset({b"authorization", b"content-length", b"content-type", b"origin", b"user-agent", b"x-write-key"})
 _log = structlog.get_logger("analytics.ingest")
 
 
@@ -119,7 +122,7 @@ class EventsIngest:
         ingestor, keys, metrics = self._parts()
         cors = _CORS
         try:
-            fields: dict[bytes, bytes] = dict(scope["headers"])
+            fields = _single_headers(scope["headers"])
             key, project = _sender(fields, scope["query_string"], keys)
             if b"origin" in fields:
                 cors = _cors_of(fields[b"origin"], keys.origins_of_key(key))
@@ -301,7 +304,27 @@ def _write_key(headers: Mapping[bytes, bytes], query: bytes) -> str | None:
 
 
 def _key_in_query(query: bytes) -> str | None:
-    return dict(parse_qsl(query.decode("latin-1"), max_num_fields=100)).get("key") if query.count(b"&") < 100 else None
+    found = _KEY_IN_QUERY.findall(query)  # nothing else is parsed, however many members there are
+    return unquote_plus(found[-1].decode("latin-1")) if found else None
+
+
+def _single_headers(sent: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The fields of the head by name. Lines of a list become one, as RFC 9110 5.3 has it.
+
+    Raises UnreadableBodyError for a field of one value that comes twice: which of them counts is anybody's guess.
+    """
+    headers = dict(sent)
+    if len(headers) == len(sent):
+        return headers
+    headers.clear()
+    for name, value in sent:
+        if name not in headers:
+            headers[name] = value
+        elif name in _SINGLE:
+            raise UnreadableBodyError(f"The header {name.decode('latin-1')} came more than once.")
+        else:
+            headers[name] += b", " + value
+    return headers
 
 
 def _is_ndjson(content_type: bytes) -> bool:

@@ -1,10 +1,12 @@
 """What happens to each event at the door, one function a step; `pipeline.py` puts them in order."""
 
 import ipaddress
+import math
 import os
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 from msgspec import DecodeError, Raw
@@ -22,7 +24,14 @@ OLDEST_MS = 946_684_800_000  # 2000-01-01
 CLOCK_TOLERANCE_MS = 5 * 60 * 1000
 _LEAST_BYTES_OF_TOO_MANY = MAX_PROPERTIES * 5  # `"a":1` each
 _DEPTH_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# Without what a number is made of, one with an exponent is an `e` between separators, which are all made one.
+_SEPARATORS = bytes.maketrans(b"E,[]{}", b"e:::::")
+_OF_NUMBERS = b"0123456789.+- \t\r\n"
+_EXPONENT = b":e:"
+_DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
+_MANY_DIGITS = b"0" * 280
 _members = Decoder(dict[str, Raw])
+_anything = Decoder()
 
 
 def require_user(batch: EventBatch) -> None:
@@ -35,7 +44,8 @@ def require_user(batch: EventBatch) -> None:
 
 
 def check_properties(batch: EventBatch) -> None:
-    """Refuse properties that are no object, too deep, too many, or not UTF-8, and contexts too deep; absent or null becomes `{}`."""
+    """Refuse properties that are no object, too deep, too many, not UTF-8, or with numbers beyond a double, and such contexts; absent or
+    null becomes `{}`."""
     texts = batch.properties
     for index in [i for i, text in enumerate(texts) if text[:1] != b"{"]:
         if texts[index] not in (b"", b"null"):
@@ -46,14 +56,21 @@ def check_properties(batch: EventBatch) -> None:
             # The member of the context stands one level below it, as a property does.
             if extra is not None and extra.count("{") + extra.count("[") > MAX_DEPTH and _depth(extra.encode()) > MAX_DEPTH:
                 batch.refuse(index, Reason.TOO_DEEP, f'"context" is nested more than {MAX_DEPTH} levels deep.')
+            elif extra is not None and (_has_exponent(extra.encode()) or _has_many_digits(extra.encode())):
+                _check_numbers(batch, index, extra.encode(), "context")
     joined = b"".join(texts)
     if not joined.isascii():
         _check_utf8(batch, joined)
+    longest = max(map(len, texts))
+    if _has_exponent(joined) or (longest > len(_MANY_DIGITS) and _has_many_digits(joined)):
+        for index, text in enumerate(texts):
+            if _has_exponent(text) or _has_many_digits(text):
+                _check_numbers(batch, index, text, "properties")
     if joined.count(b"{") + joined.count(b"[") >= len(texts) + MAX_DEPTH:
         for index, text in enumerate(texts):
             if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
                 batch.refuse(index, Reason.TOO_DEEP, f'"properties" is nested more than {MAX_DEPTH} levels deep.')
-    if max(map(len, texts)) >= _LEAST_BYTES_OF_TOO_MANY:
+    if longest >= _LEAST_BYTES_OF_TOO_MANY:
         for index, text in enumerate(texts):
             if len(text) >= _LEAST_BYTES_OF_TOO_MANY and index not in batch.refused:
                 _check_count(batch, index, text)
@@ -69,6 +86,35 @@ def _check_utf8(batch: EventBatch, joined: bytes) -> None:
             except UnicodeDecodeError:
                 batch.refuse(index, Reason.INVALID_PROPERTIES, '"properties" is not valid UTF-8.')
                 batch.properties[index] = b"{}"
+
+
+def _has_exponent(text: bytes) -> bool:
+    """Whether a number has one. Cheap, since every event is asked."""
+    return _EXPONENT in text.translate(_SEPARATORS, _OF_NUMBERS)
+
+
+def _has_many_digits(text: bytes) -> bool:
+    return _MANY_DIGITS in text.translate(_DIGITS)
+
+
+def _check_numbers(batch: EventBatch, index: int, text: bytes, member: str) -> None:
+    """The engine reads no member at all of an object with such a number."""
+    try:
+        if not _has_infinity(_anything.decode(text)):
+            return
+    except RecursionError:
+        return  # too deep, and refused for it
+    except (DecodeError, UnicodeDecodeError):
+        pass
+    batch.refuse(index, Reason.INVALID_PROPERTIES, f'"{member}" has a number beyond what a 64-bit float can hold.')
+
+
+def _has_infinity(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_infinity, cast(dict[str, object], value).values()))
+    if isinstance(value, list):
+        return any(map(_has_infinity, cast(list[object], value)))
+    return isinstance(value, float) and math.isinf(value)
 
 
 def _check_count(batch: EventBatch, index: int, text: bytes) -> None:

@@ -223,6 +223,7 @@ class KnownIds:
     """Both together: what the writer asks about a batch and tells after its verdict."""
 
     def __init__(self, horizon_ids: int, recent_ids: int = 16_000_000) -> None:
+        self.horizon_ids = horizon_ids
         self.recent = RecentIds(recent_ids)
         self.filter = IdFilter(horizon_ids)
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -112,6 +111,7 @@ class Writer:
         self._gate = Gate()
         self._known = known
         self._known_since_ms = 0
+        self._began, self._began_ms = time.monotonic(), clock.now_ms()
         self._stopping = threading.Event()
         self._drain_until = 0.0
         self._ready = False
@@ -145,7 +145,7 @@ class Writer:
 
     def state(self) -> WriterState:
         """How it is doing."""
-        horizon = self._known.filter.horizon_ms(self._clock.now_ms(), self._known_since_ms) / 1000 if self._ready else 0.0
+        horizon = self._known.filter.horizon_ms(self._steady_ms(), self._known_since_ms) / 1000 if self._ready else 0.0
         return WriterState(self._ready, self._failing_since_ms, self._failure, horizon)
 
     def silent_seconds(self) -> float:
@@ -210,8 +210,8 @@ class Writer:
         if unsure:
             self._complete_what_landed()
         now = self._clock.now()
-        count = self._until_done(lambda: rebuild_known_ids(self._warehouse, self._known, now))
-        self._known_since_ms = int((now - timedelta(hours=24)).timestamp() * 1000)
+        count, since = self._until_done(lambda: rebuild_known_ids(self._warehouse, self._known, now, self._steady_ms()))
+        self._known_since_ms = int(since.timestamp() * 1000)
         self._ready = True
         self._gate.end()
         log.info("writer.ready", extra={"known_ids": count})
@@ -366,18 +366,21 @@ class Writer:
         first = first_occurrences(hashes, checks)
         self._metrics.events_duplicate.labels("batch").inc(int((~first & ~known).sum()))
         fresh = first & ~known
-        self._known.add(hashes[fresh], checks[fresh], self._clock.now_ms())
+        self._known.add(hashes[fresh], checks[fresh], self._steady_ms())
         return np.flatnonzero(~fresh).astype(np.uint32)
+
+    def _steady_ms(self) -> int:
+        """Milliseconds that only ever go on as time does: a clock that is put right must not let ids be forgotten early."""
+        return self._began_ms + int((time.monotonic() - self._began) * 1000)
 
     def _stored_ids(self, hashes: NDArray[np.uint64], checks: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which of the ids the warehouse has."""
         found = set[tuple[int, int]]()
-        start = self._clock.now() - timedelta(hours=25)
         wanted = np.unique(hashes)
         for at in range(0, len(wanted), _SUSPECTS_A_LOOKUP):
             rows = self._warehouse.query(
                 clickhouse("writer/stored_ids").text(),
-                {"start": start, "hashes": wanted[at : at + _SUSPECTS_A_LOOKUP].tolist()},
+                {"hashes": wanted[at : at + _SUSPECTS_A_LOOKUP].tolist()},
                 lane="writer",
             ).rows
             found.update((row[0], row[1]) for row in rows)

@@ -350,7 +350,7 @@ async def test_a_write_key_is_taken_in_four_places(api: Api) -> None:
         {"x_write_key": f" {key} "},
     ):
         assert verdict_of(await post(api, None, [EVENT], **headers))["accepted"] == 1, headers
-    for query in (f"?key={key}", f"?a=b&key={key}", f"?key=%77{key[1:]}"):
+    for query in (f"?key={key}", "?" + "a=b&" * 200 + f"key={key}", f"?key=%77{key[1:]}"):
         answer = await api.client.post(f"/v1/events{query}", json=[EVENT])
         assert verdict_of(answer)["accepted"] == 1, query
     assert len(await stored(api, project)) == 10
@@ -379,9 +379,40 @@ async def test_without_a_good_write_key_nothing_is_taken(api: Api) -> None:
     ):
         body = problem_of(await post(api, None, [EVENT], **headers), 401, "unauthenticated")
         assert key not in body["detail"]
-    for query in ("?key=", f"?Key={key}", f"?key={key}&key=x", "?" + "a=1&" * 200 + f"key={key}", "?key=%ff"):
+    for query in ("?key=", f"?Key={key}", f"?key={key}&key=x", f"?monkey={key}", "?key=%ff"):
         problem_of(await api.client.post(f"/v1/events{query}", json=[EVENT]), 401, "unauthenticated")
     assert await stored(api, project) == []
+
+
+@pytest.mark.parametrize("name", ["x-write-key", "content-type", "authorization"])
+async def test_a_header_of_one_value_that_comes_twice_is_refused(api: Api, name: str) -> None:
+    project = await api.make_project()
+    sent = [("x-write-key", project["write_key"]), ("content-type", JSON), (name, JSON if name == "content-type" else "Bearer x")]
+    if name == "authorization":
+        sent.append((name, "Bearer y"))
+    problem_of(await api.client.post("/v1/events", content=b"[]", headers=sent), 400, "invalid-body")
+    assert await stored(api, project) == []
+
+
+async def test_encodings_in_two_lines_count_as_one_list(api: Api) -> None:
+    project = await api.make_project()
+    sent = [("x-write-key", project["write_key"]), ("content-type", JSON), ("content-encoding", "gzip"), ("content-encoding", "gzip")]
+    body = gzip.compress(gzip.compress(json.dumps([EVENT]).encode()))
+    assert verdict_of(await api.client.post("/v1/events", content=body, headers=sent))["accepted"] == 1
+
+
+async def test_a_number_that_no_float_holds_is_refused_and_hides_nothing(api: Api) -> None:
+    project = await api.make_project()
+    head = b'{"event":"e","user_id":"u","properties":{"kind":"a","n":'
+    tall = (b"1e400", b"-1.8E+308", b"1" * 300 + b"e99", b"[1, 2e999]", b"1" * 400 + b".5", b'{"m" : 1e309 }')
+    fine = (b"1e308", b"1.5e-7", b"0e999", b'"1e400"', b"9" * 30, b'"e"', b"1e-400")
+    body = b"[" + b",".join(head + number + b"}}" for number in (*tall, *fine)) + b"]"
+    verdict = verdict_of(await post(api, project, body))
+    assert [error["index"] for error in verdict["errors"]] == list(range(len(tall)))
+    assert {error["code"] for error in verdict["errors"]} == {"invalid-properties"}
+    assert len(await stored(api, project)) == len(fine)
+    context = b'[{"event":"e","user_id":"u","context":{"app":{"v":1e400}}}]'
+    assert verdict_of(await post(api, project, context))["errors"][0]["code"] == "invalid-properties"
 
 
 async def test_a_revoked_key_is_not_taken_and_a_new_one_is(api: Api) -> None:

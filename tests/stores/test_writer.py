@@ -65,6 +65,13 @@ class Held:
             raise WarehouseUnavailableError("The answer was lost.")
 
 
+class WrongClock(SystemClock):
+    """Wrong until it is put right."""
+
+    def put_right(self) -> None:
+        self._offset = 0.0
+
+
 class Bench:
     """A spool, a warehouse and writers, one after the other."""
 
@@ -77,13 +84,14 @@ class Bench:
         self.known = KnownIds(1_000_000)
         self.told: list[tuple[int, bool]] = []
         self.wants_rest = False
+        self.clock = SystemClock()
         self.writer = self.make()
 
     def make(self) -> Writer:
         return Writer(
             self.spool,
             self.warehouse,
-            SystemClock(),
+            self.clock,
             Metrics(),
             self.folder,
             batch_max_rows=50_000,
@@ -311,3 +319,37 @@ def test_a_clock_that_was_set_back_makes_no_event_wait(bench: Bench) -> None:
     bench.spool.append([NewRecord(sent.kind, sent.project_id, int(time.time() * 1000) + 3_600_000, sent.rows, sent.payload)])
     bench.drained()
     assert bench.ids() == ["a"]
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
+def test_a_clock_that_was_behind_and_is_put_right_lets_no_repeat_through(bench: Bench, restarted: bool) -> None:
+    behind = -50 * 3600.0
+    clock = bench.clock = WrongClock(behind)
+    bench.known.recent = RecentIds(8, 8, most_spilled=0)  # the exact table forgets: the others have to know
+    bench.writer = bench.make()
+    bench.start()
+    sent = record(*events("a", "b"))
+    received = int((time.time() + behind) * 1000)
+    bench.spool.append([NewRecord(sent.kind, sent.project_id, received, sent.rows, sent.payload)])
+    bench.drained()
+    if restarted:
+        bench.writer.stop(10)
+        clock.put_right()
+        bench.known = KnownIds(1_000_000)
+        bench.writer = bench.make()
+        bench.start()
+    else:
+        clock.put_right()
+    bench.send(*events("a", "b", "c"))
+    bench.drained()
+    assert bench.ids() == ["a", "b", "c"]
+
+
+def test_an_insert_that_hangs_is_silence(bench: Bench) -> None:
+    bench.start()
+    time.sleep(1.2)
+    assert bench.writer.silent_seconds() < 1.1, "a writer with nothing to do gives signs of life"
+    bench.under_way(*events("a"), then=events("b"))
+    wait_for(lambda: bench.writer.silent_seconds() > 1.5, "silence")
+    bench.held.open.set()
+    wait_for(lambda: bench.writer.silent_seconds() < 0.5, "a sign of life")
