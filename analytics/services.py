@@ -95,7 +95,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
     async with AsyncExitStack() as stack:
         clock = SystemClock(settings.clock_offset_seconds)
         metrics = Metrics()
-        secret = settings.secret_key.get_secret_value() if settings.secret_key else DataDir(settings.data_dir).secret_key()
+        secret = settings.given_secret_key() or DataDir(settings.data_dir).secret_key()
 
         postgres_url = _postgres_url(settings)
         await anyio.to_thread.run_sync(migrate_postgres, postgres_url)

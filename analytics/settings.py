@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from analytics.crypto.tls import ServedCertificate
 from analytics.errors import SettingsError
 from analytics.mail.server_address import parse_mail_url
 from analytics.warehouse.server_address import parse_server_url
@@ -34,12 +35,17 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("./data"), description="Folder of everything the service keeps on this machine.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    clickhouse_url: SecretStr | None = Field(None, description="`http(s)://user:password@host:8123/database`; absent: embedded chDB.")
+    clickhouse_url: SecretStr | None = Field(None, description="`http(s)://user:password@host:8123/database?ca_cert=FILE`; absent: chDB.")
     clickhouse_readonly_url: SecretStr | None = Field(None, description="The analysts' ClickHouse user; absent: none.")
     clickhouse_cluster: str | None = Field(None, description="Name of the ClickHouse cluster; absent: a single server.")
-    postgres_url: SecretStr | None = Field(None, description="`postgresql://…`; absent: embedded PostgreSQL.")
-    redis_url: SecretStr | None = Field(None, description="`redis://…`; absent: embedded Valkey.")
-    secret_key: SecretStr | None = Field(None, description="Signs tokens; absent: made and kept in the data dir (mode 0600).")
+    postgres_url: SecretStr | None = Field(None, description="`postgresql://…?sslmode=verify-full&sslrootcert=FILE`; absent: embedded.")
+    redis_url: SecretStr | None = Field(None, description="`redis://…`, `rediss://…?ssl_ca_certs=FILE`; absent: embedded Valkey.")
+    secret_key: SecretStr | None = Field(None, description="Signs tokens, seals keys; absent: made and kept in the data dir (mode 0600).")
+    secret_key_file: Path | None = Field(None, description="File that holds the secret key, in place of `ANALYTICS_SECRET_KEY`.")
+    tls_cert_file: Path | None = Field(
+        None, description="Certificate chain (PEM) of the service's own port, which then speaks HTTPS; read again when it changes."
+    )
+    tls_key_file: Path | None = Field(None, validate_default=True, description="Its private key (PEM).")
     roles: Annotated[tuple[Role, ...], NoDecode, BeforeValidator(_split_roles)] = Field(
         ("api", "writer", "scheduler"),
         description="What this process does: `writer` takes events and stores them, `api` answers all else, `scheduler` runs jobs.",
@@ -128,6 +134,31 @@ class Settings(BaseSettings):
             parse_mail_url(value.get_secret_value())
         return value
 
+    @field_validator("secret_key_file")
+    @classmethod
+    def _secret_key_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and info.data.get("secret_key") is not None:
+            raise ValueError(f"goes not with {PREFIX}SECRET_KEY: give one of the two")
+        if value is not None:
+            secret_key_in(value)
+        return value
+
+    @field_validator("tls_key_file")
+    @classmethod
+    def _tls_files(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        certificate = info.data.get("tls_cert_file")
+        if (value is None) != (certificate is None):
+            raise ValueError(f"goes with {PREFIX}TLS_CERT_FILE: give both or none")
+        if value is not None and certificate is not None:
+            ServedCertificate(certificate, value)
+        return value
+
+    def given_secret_key(self) -> str | None:
+        """The secret key from outside: the setting, or what is in its file; None: the one of the data dir."""
+        if self.secret_key_file is not None:
+            return secret_key_in(self.secret_key_file)
+        return self.secret_key.get_secret_value() if self.secret_key else None
+
     @field_validator("host")
     @classmethod
     def _host_not_blank(cls, value: str) -> str:
@@ -140,6 +171,17 @@ def _with_scheme(url: SecretStr | None, *schemes: str) -> SecretStr | None:
     if url is not None and url.get_secret_value().strip().partition("://")[0] not in schemes:
         raise ValueError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     return url
+
+
+def secret_key_in(file: Path) -> str:
+    """The secret key that `file` holds. Raises ValueError if it cannot be read or is empty."""
+    try:
+        key = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} cannot be read: {getattr(error, 'strerror', None) or 'not text'}") from None
+    if not key:
+        raise ValueError(f"{file} is empty")
+    return key
 
 
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:

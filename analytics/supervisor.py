@@ -93,8 +93,8 @@ class Supervisor:
         stack.callback(os.close, self._lock)
         self._listener = listen(self._settings.host, self._settings.port)
         stack.callback(self._listener.close)
-        self._url = url_of(self._listener)
-        secret = self._settings.secret_key.get_secret_value() if self._settings.secret_key else self._data_dir.secret_key()
+        self._url = url_of(self._listener, secure=self._settings.tls_cert_file is not None)
+        secret = self._settings.given_secret_key() or self._data_dir.secret_key()
         self._engines = start_embedded(
             self._data_dir.path, postgres=self._settings.postgres_url is None, valkey=self._settings.redis_url is None
         )
@@ -105,6 +105,10 @@ class Supervisor:
             update={
                 "data_dir": self._data_dir.path,
                 "secret_key": SecretStr(secret),
+                "secret_key_file": None,
+                # The worker starts in another folder.
+                "tls_cert_file": self._settings.tls_cert_file and self._settings.tls_cert_file.absolute(),
+                "tls_key_file": self._settings.tls_key_file and self._settings.tls_key_file.absolute(),
                 "postgres_url": self._settings.postgres_url or _secret(self._engines.postgres_url),
                 "redis_url": self._settings.redis_url or _secret(self._engines.redis_url),
             }
@@ -309,11 +313,12 @@ def allow_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, *, secure: bool = False) -> str:
     """The address a client on this machine reaches `listener` at."""
     host, port = cast(tuple[str, int], listener.getsockname()[:2])
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 this is where we look for it
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:

@@ -8,6 +8,7 @@ line: `{"ready": {...}}` once requests are served, or `{"failed": {...}}` if the
 """
 
 import argparse
+import asyncio
 import contextlib
 import gc
 import json
@@ -17,11 +18,13 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analytics.api.http_head import BoundedHttp
 from analytics.app import create_app
+from analytics.crypto.tls import ServedCertificate
 from analytics.errors import AnalyticsError
 from analytics.services import Services
 from analytics.settings import Settings, load_settings
@@ -29,7 +32,10 @@ from analytics.telemetry.logging import configure_logging, log_unhandled
 
 GRACEFUL_SECONDS = 5  # for answers under way when the stop comes; what is spooled has its own time
 TICKS_A_BEAT = 10  # of 0.1 s
+CERTIFICATE_LOOK_SECONDS = 2.0
 KEEP_ALIVE_SECONDS = 75  # longer than the 60 s for which load balancers keep an idle connection
+
+_log = structlog.get_logger("analytics.worker")
 
 
 class Reports:
@@ -84,12 +90,16 @@ class StartWatch:
 class Server(uvicorn.Server):
     """Tells the supervisor once it serves."""
 
-    def __init__(self, config: uvicorn.Config, reports: Reports) -> None:
+    def __init__(self, config: uvicorn.Config, reports: Reports, certificate: ServedCertificate | None = None) -> None:
         super().__init__(config)
         self._reports = reports
+        self._certificate = certificate
+        self._renewing: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self._certificate is not None:
+            self._renewing = asyncio.create_task(keep_renewed(self._certificate), name="tls-certificate")
         tune_garbage_collection()
         if self.started and not self.should_exit:
             self._reports.send("ready", _ready_fields(self.lifespan.state.get("services")))
@@ -103,7 +113,27 @@ class Server(uvicorn.Server):
         services: Services | None = self.lifespan.state.get("services")
         if services is not None:
             services.live.stop()  # streams never end by themselves, and the stop would wait for them
+        if self._renewing is not None:
+            self._renewing.cancel()
         await super().shutdown(sockets)
+
+
+def served_certificate(settings: Settings) -> ServedCertificate | None:
+    """The certificate of the settings; None: the port speaks plain HTTP."""
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
+        return None
+    return ServedCertificate(settings.tls_cert_file, settings.tls_key_file)
+
+
+async def keep_renewed(certificate: ServedCertificate, every_seconds: float = CERTIFICATE_LOOK_SECONDS) -> None:
+    """Show a renewed certificate to new connections, until cancelled. One that is not good is left where it is."""
+    while True:
+        await asyncio.sleep(every_seconds)
+        try:
+            if certificate.renew():
+                _log.info("the certificate was renewed")
+        except ValueError as error:
+            _log.error("the renewed certificate is not good; the one before goes on", detail=str(error))
 
 
 def tune_garbage_collection() -> None:
@@ -133,6 +163,7 @@ def _ready_fields(services: Services | None) -> dict[str, str]:
 
 def run(settings: Settings, listener: socket.socket, reports: Reports) -> int:
     """Serve until a signal says stop; the exit code."""
+    certificate = served_certificate(settings)
     config = uvicorn.Config(
         StartWatch(create_app(settings), reports),
         loop="uvloop",
@@ -144,8 +175,9 @@ def run(settings: Settings, listener: socket.socket, reports: Reports) -> int:
         server_header=False,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        ssl_context_factory=None if certificate is None else lambda config, default: certificate.context,
     )
-    server = Server(config, reports)
+    server = Server(config, reports, certificate)
     server.run(sockets=[listener])
     return 0 if server.started else 1
 

@@ -7,6 +7,7 @@ The one thing to know: the owner's token is made from the secret key of the data
 everything, and nobody else.
 """
 
+import ssl
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
@@ -15,9 +16,10 @@ import httpx
 
 from analytics.cli.context import CommandLine
 from analytics.clock import SystemClock
+from analytics.crypto.tls import pinned_context
 from analytics.data_dir import DataDir
 from analytics.domain.access_token import TokenSigner
-from analytics.errors import RequestError, StartError, StoreError
+from analytics.errors import RequestError, SettingsError, StartError, StoreError
 from analytics.settings import Settings
 
 TIMEOUT_SECONDS = 60.0
@@ -108,7 +110,8 @@ class _Bearer(httpx.Auth):
 def connect(line: CommandLine) -> Generator[ServiceConnection]:
     """A connection with the credentials of the command line. Raises SettingsError, or StartError if no service runs on the data dir."""
     settings = line.settings()
-    with httpx.Client(base_url=service_url(line, settings), auth=credentials(line, settings), timeout=TIMEOUT_SECONDS) as client:
+    url = service_url(line, settings)
+    with httpx.Client(base_url=url, auth=credentials(line, settings), timeout=TIMEOUT_SECONDS, verify=trust(url, settings)) as client:
         yield ServiceConnection(client)
 
 
@@ -122,9 +125,20 @@ def service_url(line: CommandLine, settings: Settings) -> str:
     return running.url
 
 
+def trust(url: str, settings: Settings) -> ssl.SSLContext | bool:
+    """How to check the certificate at `url`: the service of this machine shows the one of our settings, any other one for its name."""
+    running = DataDir(settings.data_dir).running_service()
+    if running is None or url != running.url or not url.startswith("https://") or settings.tls_cert_file is None:
+        return True
+    try:
+        return pinned_context(settings.tls_cert_file)
+    except ValueError as error:
+        raise SettingsError(f"ANALYTICS_TLS_CERT_FILE: {error}") from error
+
+
 def credentials(line: CommandLine, settings: Settings) -> httpx.Auth:
     """`--token`, else the owner of the data dir. Raises StartError if its secret key cannot be read."""
     if line.token:
         return _Bearer(line.token)
-    secret = settings.secret_key.get_secret_value() if settings.secret_key else DataDir(settings.data_dir).kept_secret_key()
+    secret = settings.given_secret_key() or DataDir(settings.data_dir).kept_secret_key()
     return _OwnerOfDataDir(TokenSigner(secret, SystemClock(settings.clock_offset_seconds)))

@@ -8,6 +8,7 @@ import psycopg
 import redis
 from pydantic import SecretStr
 
+from analytics.cli.connection import trust
 from analytics.cli.doctor_findings import Finding, broken, ok, skipped, warning
 from analytics.data_dir import DataDir, RunningService
 from analytics.embedded.postgres import running_postgres_url
@@ -31,7 +32,7 @@ def store_findings(settings: Settings) -> Iterator[Finding]:
     yield from postgres_findings(settings, data_dir.path)
     yield redis_finding(settings)
     yield from clickhouse_findings(settings)
-    yield from service_findings(running)
+    yield from service_findings(running, settings)
 
 
 def postgres_findings(settings: Settings, data_dir: Path) -> Iterator[Finding]:
@@ -88,14 +89,14 @@ def clickhouse_findings(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def service_findings(running: RunningService | None) -> Iterator[Finding]:
+def service_findings(running: RunningService | None, settings: Settings) -> Iterator[Finding]:
     """What the running service says of its own stores."""
     if running is None:
         yield skipped("service", "does not run on this data dir")
         return
     remedy = "See its log; `analytics status` shows its figures."
     try:
-        response = httpx.get(f"{running.url}/readyz", timeout=10)
+        response = httpx.get(f"{running.url}/readyz", timeout=10, verify=trust(running.url, settings))
         body = response.json()
         status, checks = str(body["status"]), dict(body["checks"])
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from analytics.cli.connection import connect, service_url
+from analytics.cli.connection import connect, service_url, trust
 from analytics.cli.context import EXIT_PARTLY_REFUSED, Command, CommandLine, pass_command_line
 from analytics.cli.front_door import write_key_of
 from analytics.errors import InvalidRequestError
@@ -84,7 +84,7 @@ def load(
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(rejects.open("w", encoding="utf-8")) if rejects else None
         meter = stack.enter_context(_progress(sources, quiet=line.json or not sys.stderr.isatty()))
-        sender = Sender(url, write_key, in_flight=in_flight, patience_seconds=patience, waiting=meter.waiting)
+        sender = Sender(url, write_key, in_flight=in_flight, patience_seconds=patience, waiting=meter.waiting, trust=trust(url, settings))
         loader = Loader(
             sender,
             fields,

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "project": "analytics.cli.project:project",
     "key": "analytics.cli.key:key",
     "token": "analytics.cli.token:token",
+    "secrets": "analytics.cli.secrets:secrets",
     "user": "analytics.cli.user:user",
     "key-ring": "analytics.cli.key_ring:key_ring",
     "load": "analytics.cli.load:load",

@@ -8,7 +8,7 @@ import httpx
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from analytics.cli.connection import ServiceConnection, service_url
+from analytics.cli.connection import ServiceConnection, service_url, trust
 from analytics.cli.context import EXIT_FAILED, Command, CommandLine, pass_command_line
 from analytics.errors import StoreError
 
@@ -18,7 +18,9 @@ from analytics.errors import StoreError
 @pass_command_line
 def status(line: CommandLine, context: click.Context) -> None:
     """Ask the running service how it is. Exit code 0 if it accepts events, 1 if not."""
-    with httpx.Client(base_url=service_url(line, line.settings()), timeout=10) as client:
+    settings = line.settings()
+    url = service_url(line, settings)
+    with httpx.Client(base_url=url, timeout=10, verify=trust(url, settings)) as client:
         service = ServiceConnection(client)
         health = service.ask("GET", "/healthz")
         ready = service.ask("GET", "/readyz")

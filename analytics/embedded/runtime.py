@@ -56,7 +56,7 @@ def remove_runtime_folder(folder: Path) -> None:
 def _sweep(base: Path) -> None:
     """Remove folders whose owner has ended without doing so itself."""
     for folder in base.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, IndexError):  # an owner just about to write its name
             owner = (folder / _OWNER).read_text("ascii")
             if _me(int(owner.split()[0])) != owner:
                 remove_runtime_folder(folder)

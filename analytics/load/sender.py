@@ -4,6 +4,7 @@ The one thing to know: results come back in the order the batches went in, so th
 """
 
 import random
+import ssl
 import threading
 import time
 from collections import deque
@@ -60,12 +61,14 @@ class Sender:
         in_flight: int = 4,
         patience_seconds: float = 300.0,
         waiting: Callable[[str], None] = lambda reason: None,
+        trust: ssl.SSLContext | bool = True,
     ) -> None:
         self._url = url.rstrip("/") + "/v1/events"
         self._headers = {"Authorization": f"Bearer {write_key}", "Content-Type": "application/x-ndjson"}
         self._in_flight = in_flight
         self._patience_seconds = patience_seconds
         self._waiting = waiting
+        self._trust = trust
         self._stopped = threading.Event()
 
     def send(self, batches: Iterable[Outgoing]) -> Generator[Answered]:
@@ -76,7 +79,7 @@ class Sender:
         """
         limits = httpx.Limits(max_connections=self._in_flight, max_keepalive_connections=self._in_flight)
         with (
-            httpx.Client(headers=self._headers, limits=limits, timeout=httpx.Timeout(60, connect=5)) as client,
+            httpx.Client(headers=self._headers, limits=limits, timeout=httpx.Timeout(60, connect=5), verify=self._trust) as client,
             ThreadPoolExecutor(self._in_flight, thread_name_prefix="load") as pool,
         ):
             under_way: deque[Future[Answered]] = deque()
