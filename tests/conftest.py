@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.fixtures.clickhouse_server",
     "tests.fixtures.api",
     "tests.fixtures.loopback",
+    "tests.fixtures.mail_server",
 ]

@@ -8,6 +8,7 @@ which is how the command line on the same machine does.
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _PERSON, _OPERATOR = "analytics:person", "analytics:operator"
 _ALGORITHM = "HS256"
 _LEEWAY_SECONDS = 5
 _LONGEST_TOKEN = 2_000
+_ID = re.compile(r"[a-z]{1,3}_[a-z0-9_]{1,60}\Z")  # what is signed goes to a database, whoever signed it
 
 OPERATOR = Person("operator", "operator@localhost", "Operator of this machine", is_owner=True)
 
@@ -127,7 +129,7 @@ class TokenSigner:
             raise UnauthenticatedError("The access token is over; refresh it.")
         if audience == _OPERATOR:
             return AccessClaims(None)
-        if not isinstance(family_id, str):
+        if not isinstance(family_id, str) or not _ID.match(family_id) or not _ID.match(subject):
             raise _wrong()
         return AccessClaims(subject, family_id)
 
