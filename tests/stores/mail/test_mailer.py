@@ -52,9 +52,6 @@ async def test_a_refused_mail_is_said_so_without_the_servers_words(start_mail_se
     box.refuse = True
     with pytest.raises(MailUnavailableError, match=r"^The mail server did not take the mail: SMTPDataError\.$"):
         await mailer(box).send("ada@example.org", "x", "x")
-    wrong = mailer(box, box.url.replace("p%40ss", "wrong"))
-    with pytest.raises(MailUnavailableError, match="SMTPAuthenticationError"):
-        await wrong.send("ada@example.org", "x", "x")
 
 
 @pytest.mark.parametrize("address", ["a@b\r\nBcc: c@d", "a@b, c@d", "a b@c", "", "a@", "<a@b>"])
