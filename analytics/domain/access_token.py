@@ -45,7 +45,7 @@ class SigningKey:
 
 def ends_at(ring: Sequence[SigningKey], key: SigningKey) -> datetime | None:
     """When the last token that `key` of `ring` signed is over; None while it signs."""
-    later = [other.created_at for other in ring if other.created_at > key.created_at]
+    later = [other.created_at for other in ring if (other.created_at, other.id) > (key.created_at, key.id)]
     return min(later) + timedelta(seconds=PUBLISH_SECONDS + ACCESS_SECONDS + _LEEWAY_SECONDS) if later else None
 
 

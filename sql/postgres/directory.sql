@@ -14,4 +14,4 @@ SELECT key, project_id, ends_at, allowed_origins FROM write_keys WHERE revoked_a
 
 -- name: signing_keys
 -- All keys that sign access tokens, newest first.
-SELECT id, salt, created_at FROM signing_keys ORDER BY created_at DESC, id;
+SELECT id, salt, created_at FROM signing_keys ORDER BY created_at DESC, id DESC;

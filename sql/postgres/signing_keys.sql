@@ -4,7 +4,7 @@ SELECT pg_advisory_xact_lock(1634626681, 4);
 
 -- name: all
 -- All keys, newest first.
-SELECT id, salt, created_at FROM signing_keys ORDER BY created_at DESC, id;
+SELECT id, salt, created_at FROM signing_keys ORDER BY created_at DESC, id DESC;
 
 -- name: insert
 -- One more key.

@@ -28,7 +28,10 @@ async def within_a_second(holds: Callable[[], bool]) -> None:
 
 async def test_processes_share_keys_and_learn_of_a_new_one(postgres_url: str, anyio_backend: object) -> None:
     clock = FixedClock(datetime.now(UTC))
-    async with open_metadata(postgres_url, clock, WISHES, "a secret") as one, open_metadata(postgres_url, clock, WISHES, "a secret") as other:
+    async with (
+        open_metadata(postgres_url, clock, WISHES, "a secret") as one,
+        open_metadata(postgres_url, clock, WISHES, "a secret") as other,
+    ):
         signers = [TokenSigner("a secret", clock, part.directory.signing_keys) for part in (one, other)]
         assert len(one.directory.signing_keys()) == 1
         old = signers[0].for_person("u_1", "f_1")
@@ -77,7 +80,10 @@ async def test_the_database_holds_no_key(postgres_url: str, anyio_backend: objec
 
 async def test_a_sign_in_that_ends_in_one_process_has_ended_in_all(postgres_url: str, anyio_backend: object) -> None:
     clock = SystemClock()
-    async with open_metadata(postgres_url, clock, WISHES, "a secret") as one, open_metadata(postgres_url, clock, WISHES, "a secret") as other:
+    async with (
+        open_metadata(postgres_url, clock, WISHES, "a secret") as one,
+        open_metadata(postgres_url, clock, WISHES, "a secret") as other,
+    ):
         known = await one.users.sign_in("admin@example.com", "the admin's password")
         family_id, refresh = await one.refresh_tokens.begin(known)
         session = await one.browser_sessions.begin(known)
