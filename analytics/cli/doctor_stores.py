@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from analytics.cli.connection import trust
 from analytics.cli.doctor_findings import Finding, broken, ok, skipped, warning
+from analytics.cli.doctor_tls import tls_findings
 from analytics.data_dir import DataDir, RunningService
 from analytics.embedded.postgres import running_postgres_url
 from analytics.errors import AnalyticsError
@@ -32,6 +33,7 @@ def store_findings(settings: Settings) -> Iterator[Finding]:
     yield from postgres_findings(settings, data_dir.path)
     yield redis_finding(settings)
     yield from clickhouse_findings(settings)
+    yield from tls_findings(settings)
     yield from service_findings(running, settings)
 
 
