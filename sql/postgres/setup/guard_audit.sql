@@ -30,14 +30,16 @@ BEGIN
 END
 $$;
 
--- The owner of a schema may drop what is in it, whosever it is.
-CREATE OR REPLACE FUNCTION public.refuse_audit_drop() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
+-- The owner of a schema may drop what is in it, whosever it is; so what refuses that is in a schema of its own.
+CREATE SCHEMA IF NOT EXISTS audit_guard;
+
+CREATE OR REPLACE FUNCTION audit_guard.refuse_drop() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS
 $$
 BEGIN
     IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND EXISTS (
         SELECT FROM pg_event_trigger_dropped_objects()
         WHERE NOT is_temporary
-          AND object_identity ~ '\mpublic\.(audit_records|audit_seals|guard_audit|note_audit_record|refuse_audit_change|refuse_audit_drop)\M'
+          AND object_identity ~ '\mpublic\.(audit_records|audit_seals|guard_audit|note_audit_record|refuse_audit_change)\M'
     ) THEN
         RAISE EXCEPTION 'the audit is not dropped' USING ERRCODE = 'insufficient_privilege';
     END IF;
@@ -47,7 +49,7 @@ $$;
 DO $$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtname = 'refuse_audit_drop') THEN
-        CREATE EVENT TRIGGER refuse_audit_drop ON sql_drop EXECUTE FUNCTION public.refuse_audit_drop();
+        CREATE EVENT TRIGGER refuse_audit_drop ON sql_drop EXECUTE FUNCTION audit_guard.refuse_drop();
     END IF;
 END
 $$;
