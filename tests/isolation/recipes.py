@@ -111,6 +111,9 @@ RECIPES: Mapping[str, Recipe] = {
     "POST /v1/invitations": Recipe(
         body={"email": "<new>@example.org", "project": "<project>", "role": "viewer"}, asks=Permission.MANAGE_MEMBERS
     ),
+    "GET /v1/audit": Recipe(query={"project": "<project>", "limit": "1000"}, asks=Permission.READ_AUDIT),
+    "GET /v1/audit/head": Recipe(),
+    "GET /v1/audit/verification": Recipe(),
     "GET /v1/users": Recipe(query={"limit": "1000"}, shows=("email", "member_name")),
     "GET /v1/users/{email}": Recipe(values=_their_user, shows=("email", "member_name")),
     "PATCH /v1/users/{email}": Recipe(body={"name": "<new>"}, values=_user),

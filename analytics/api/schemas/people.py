@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 from analytics.api.schemas.base import Answer, Body, PlainText, UtcTime
 from analytics.domain.access import Role
 
-Email = Annotated[PlainText, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\z", strip_whitespace=True)]
+Email = Annotated[PlainText, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$", strip_whitespace=True)]
 
 
 class Membership(Answer):

@@ -8,7 +8,7 @@ from analytics.api.schemas.base import Answer, Body, PlainText, UtcTime
 from analytics.domain.personal_fields import MAX_FIELDS, MAX_NAME, PersonalMode
 from analytics.domain.project import MAX_EVENT_BYTES, IpPolicy
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\z")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 ProjectName = Annotated[PlainText, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
