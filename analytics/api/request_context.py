@@ -124,8 +124,9 @@ class _Bounded:
         self._receive = receive
         self._limit = limit
         self._seen = 0
-        self.whole = False
-        declared = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        declared = headers.get("content-length", "")
+        self.whole = declared in ("", "0") and "transfer-encoding" not in headers  # there is none
         self._declared = int(declared) if declared.isdecimal() and len(declared) < 20 else 0
 
     async def __call__(self) -> Message:

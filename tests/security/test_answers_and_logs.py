@@ -1,4 +1,4 @@
-"""What leaves the service: headers on every answer, the documentation under its policy, limits of time; nothing secret in answers or logs."""
+"""What leaves the service: headers on every answer, the documentation under its policy; nothing secret in answers or logs."""
 
 import asyncio
 import io
@@ -118,7 +118,7 @@ async def test_no_secret_is_logged_whatever_goes_wrong(api: Api, log: io.StringI
     token = (await api.owner.post(f"{path}/tokens", {"name": "x", "scopes": ["read"]})).json()["token"]
     email = await api.make_user()
     signed_in = (await api.client.post("/v1/auth/token", data={"username": email, "password": PASSWORD})).json()
-    secrets = [token, PASSWORD, signed_in["access_token"], signed_in["refresh_token"], project["write_key"]]
+    secrets = [token, signed_in["access_token"], signed_in["refresh_token"], project["write_key"]]
 
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(f"broken with {' and '.join(secrets)}")
@@ -128,6 +128,7 @@ async def test_no_secret_is_logged_whatever_goes_wrong(api: Api, log: io.StringI
         assert (await api.owner.get(f"{path}/tokens")).status_code == 500
         patch.setattr(type(api.services.event_path.ingestor), "submit", fail)
         assert (await api.bearer(project["write_key"]).post(f"/v1/events?key={project['write_key']}", EVENT)).status_code == 500
+    secrets.append(PASSWORD)
     for credential in secrets:
         await api.bearer(credential).get(f"{path}/nowhere?token={credential}")
         await api.client.post("/v1/auth/refresh", json={"refresh_token": credential, "more": credential})
@@ -135,8 +136,7 @@ async def test_no_secret_is_logged_whatever_goes_wrong(api: Api, log: io.StringI
     said = log.getvalue()
     assert "broken with" in said  # the errors are there, with their cause
     for secret in secrets:
-        assert secret not in said.replace(PASSWORD, "") or secret == PASSWORD, secret[:3]
-    assert signed_in["refresh_token"] not in said
+        assert secret not in said, secret[:3]
 
 
 @pytest.mark.parametrize(
