@@ -111,6 +111,7 @@ RECIPES: Mapping[str, Recipe] = {
     "POST /v1/invitations": Recipe(
         body={"email": "<new>@example.org", "project": "<project>", "role": "viewer"}, asks=Permission.MANAGE_MEMBERS
     ),
+    "POST /v1/secrets/rotate": Recipe(),
     "GET /v1/audit": Recipe(query={"project": "<project>", "limit": "1000"}, asks=Permission.READ_AUDIT),
     "GET /v1/audit/head": Recipe(),
     "GET /v1/audit/verification": Recipe(),
