@@ -1,6 +1,6 @@
 """The web application: lifespan, the layers around every request, and the routers."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
@@ -31,6 +31,7 @@ from analytics.api.problems import install_problem_handlers
 from analytics.api.rates import AddressRates
 from analytics.api.request_context import RequestContext
 from analytics.jobs.running import jobs_running
+from analytics.metadata.bootstrap import BootstrapResult
 from analytics.services import Services, open_services
 from analytics.settings import Settings
 
@@ -73,7 +74,7 @@ class Application(FastAPI):
         await (self._events or super().__call__)(scope, receive, send)
 
 
-def create_app(settings: Settings) -> Application:
+def create_app(settings: Settings, bootstrapped: Callable[[BootstrapResult], None] = lambda made: None) -> Application:
     """The application for `settings`. Nothing is opened before its lifespan starts; then `app.state.services` holds the open Services.
 
     The lifespan raises what `open_services` raises.
@@ -81,7 +82,10 @@ def create_app(settings: Settings) -> Application:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[Mapping[str, Any]]:
-        async with open_services(settings) as services, jobs_running(services) if "scheduler" in settings.roles else nullcontext():
+        async with (
+            open_services(settings, bootstrapped) as services,
+            jobs_running(services) if "scheduler" in settings.roles else nullcontext(),
+        ):
             app.state.services = services
             yield {"services": services}
 

@@ -34,6 +34,8 @@ from analytics.writer.writer import Writer
 
 # The supervisor restarts a worker that ends with this: the disk failed, nothing may be acknowledged by this process any more.
 EXIT_DISK_FAILED = 74
+# And likewise with this: the writer's thread ended by an error that nobody foresaw; its log says which.
+EXIT_WRITER_DIED = 70
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ async def open_event_path(
             wants_rest=wants_rest,
             idle=idle,
             quarantined=quarantined,
-            damaged=lambda: os._exit(EXIT_DISK_FAILED),
+            died=lambda: os._exit(EXIT_WRITER_DIED),
         )
         pace = Pace(spool, settings.project_events_per_second, settings.spool_backlog_rows, writer.takes_events, clock)
         ingestor = Ingestor(

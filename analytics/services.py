@@ -5,7 +5,7 @@ The one thing to know: parts open in order, close in reverse, also when opening 
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from email.errors import MessageError
@@ -87,8 +87,10 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncGenerator[Services]:
-    """Open every part of this process, as `settings` say.
+async def open_services(
+    settings: Settings, bootstrapped: Callable[[BootstrapResult], None] = lambda made: None
+) -> AsyncGenerator[Services]:
+    """Open every part of this process, as `settings` say. `bootstrapped` hears at once what the first start made.
 
     Raises StartError, SchemaDriftError or MetadataUnavailableError if the service cannot start; what was open by then is closed.
     """
@@ -100,6 +102,7 @@ async def open_services(settings: Settings) -> AsyncGenerator[Services]:
         postgres_url = _postgres_url(settings)
         await anyio.to_thread.run_sync(migrate_postgres, postgres_url)
         metadata = await stack.enter_async_context(open_metadata(postgres_url, clock, _wishes(settings), secret))
+        bootstrapped(metadata.bootstrapped)
         metrics.observe(
             "keys_stale_seconds", "Since when projects and keys in memory may be old.", lambda: metadata.directory.stale_seconds
         )

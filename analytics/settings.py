@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     clickhouse_url: SecretStr | None = Field(None, description="`http(s)://user:password@host:8123/database?ca_cert=FILE`; absent: chDB.")
     clickhouse_readonly_url: SecretStr | None = Field(None, description="The analysts' ClickHouse user; absent: none.")
-    clickhouse_cluster: str | None = Field(None, description="Name of the ClickHouse cluster; absent: a single server.")
+    clickhouse_cluster: str | None = Field(None, description="ClickHouse cluster: not served yet, only warned about; absent: none.")
     postgres_url: SecretStr | None = Field(None, description="`postgresql://…?sslmode=verify-full&sslrootcert=FILE`; absent: embedded.")
     redis_url: SecretStr | None = Field(None, description="`redis://…`, `rediss://…?ssl_ca_certs=FILE`; absent: embedded Valkey.")
     secret_key: SecretStr | None = Field(None, description="Signs tokens, seals keys; absent: made and kept in the data dir (mode 0600).")

@@ -64,6 +64,7 @@ class Supervisor:
         self._reports = bytearray()
         self._up = False  # the ready line has been printed
         self._failed_starts = 0
+        self._made: Mapping[str, Any] = {}  # the admin that a worker of this run made, which may have died since
         self._silent_since = 0.0  # by time.monotonic
         self._patience = START_PATIENCE
         self._writer_overdue = 0.0  # 1: the writer's time is over
@@ -208,6 +209,8 @@ class Supervisor:
                     self._worker_ready(fields)
                 elif kind == "failed":
                     self._worker_refused(fields)
+                elif kind == "bootstrapped":
+                    self._made = {name: value for name, value in fields.items() if name.startswith("admin_")} or self._made
                 elif kind == "alive":
                     self._worker_lives(fields)
 
@@ -223,7 +226,7 @@ class Supervisor:
         self._up = True
         _log.info("ready", url=self._url, worker=self._worker.pid if self._worker else None)
         self._data_dir.note_service(RunningService(self._url, os.getpid()))
-        self._announce(" ".join(("READY", f"url={self._url}", *(f"{name}={value}" for name, value in fields.items()))))
+        self._announce(" ".join(("READY", f"url={self._url}", *(f"{name}={value}" for name, value in {**fields, **self._made}.items()))))
 
     def _worker_refused(self, fields: Mapping[str, Any]) -> None:
         """The worker would not start. A reason that lasts ends the first start; a store that is away is waited for."""

@@ -3,7 +3,8 @@
     python -m analytics.worker --listen-fd N --report-fd N
 
 The settings come in the environment, already resolved. What the supervisor wants to know goes over the report pipe, one JSON document a
-line: `{"ready": {...}}` once requests are served, or `{"failed": {...}}` if the start was refused; and each second from then on
+line: `{"ready": {...}}` once requests are served, or `{"failed": {...}}` if the start was refused; before that
+`{"bootstrapped": {...}}`, the same fields, so that a new admin's password outlives a start that fails later; and each second from then on
 `{"alive": {...}}`, from the event loop, with how long the writer's thread has given no sign of life.
 """
 
@@ -26,6 +27,7 @@ from analytics.api.http_head import BoundedHttp
 from analytics.app import create_app
 from analytics.crypto.tls import ServedCertificate
 from analytics.errors import AnalyticsError
+from analytics.metadata.bootstrap import BootstrapResult
 from analytics.services import Services
 from analytics.settings import Settings, load_settings
 from analytics.telemetry.logging import configure_logging, log_unhandled
@@ -102,7 +104,8 @@ class Server(uvicorn.Server):
             self._renewing = asyncio.create_task(keep_renewed(self._certificate), name="tls-certificate")
         tune_garbage_collection()
         if self.started and not self.should_exit:
-            self._reports.send("ready", _ready_fields(self.lifespan.state.get("services")))
+            services: Services | None = self.lifespan.state.get("services")
+            self._reports.send("ready", ready_fields(services.bootstrap if services else None))
 
     async def on_tick(self, counter: int) -> bool:
         if counter % TICKS_A_BEAT == 0:
@@ -154,18 +157,17 @@ def _signs_of_life(services: Services | None) -> dict[str, float]:
     return {"writer_silent_seconds": writer.silent_seconds(), "patience": writer.patience()}
 
 
-def _ready_fields(services: Services | None) -> dict[str, str]:
-    """What the ready line says beside the address: None values are left out."""
-    bootstrap = getattr(services, "bootstrap", None)
+def ready_fields(bootstrap: BootstrapResult | None) -> dict[str, str]:
+    """What the ready line says beside the address; what there is none of is left out, as a write key when all were revoked."""
     names = {"project_slug": "project", "write_key": "write_key", "admin_email": "admin_email", "admin_password": "admin_password"}
-    return {shown: value for name, shown in names.items() if (value := getattr(bootstrap, name, None)) is not None}
+    return {shown: value for name, shown in names.items() if (value := getattr(bootstrap, name, None))}
 
 
 def run(settings: Settings, listener: socket.socket, reports: Reports) -> int:
     """Serve until a signal says stop; the exit code."""
     certificate = served_certificate(settings)
     config = uvicorn.Config(
-        StartWatch(create_app(settings), reports),
+        StartWatch(create_app(settings, lambda made: reports.send("bootstrapped", ready_fields(made))), reports),
         loop="uvloop",
         http=BoundedHttp,
         ws="none",

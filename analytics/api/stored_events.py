@@ -53,19 +53,24 @@ async def read_event_status(
 ) -> EventStatus:
     """Where the event with this id is. 404 for an id that was never seen."""
     # The queue first: an event that leaves it meanwhile is then found stored.
-    if await services.event_path.is_queued(access.project.id, event_id):
-        return EventStatus(status="queued")
-    if await services.stored_events.is_stored(access.project, event_id):
-        return EventStatus(status="stored")
+    if (place := await _accepted_status(services, access, event_id)) is not None:
+        return EventStatus(status=place)
     return EventStatus(status=await _rejected_status(services, access, event_id))
 
 
-async def _rejected_status(services: Services, access: Access, event_id: str) -> Literal["queued", "refused", "quarantined"]:
+async def _accepted_status(services: Services, access: Access, event_id: str) -> Literal["queued", "stored"] | None:
+    if await services.event_path.is_queued(access.project.id, event_id):
+        return "queued"
+    return "stored" if await services.stored_events.is_stored(access.project, event_id) else None
+
+
+async def _rejected_status(services: Services, access: Access, event_id: str) -> Literal["queued", "stored", "refused", "quarantined"]:
     rejected = await services.rejected_events.latest_of(access.project, event_id)
     if rejected is None:
         raise NotFoundError
     if rejected.status == "replayed":
-        return "queued"  # accepted again under this id, and not yet stored when it was looked for
+        # Accepted again since it was looked for, or under another id: then this one stays refused.
+        return await _accepted_status(services, access, event_id) or "refused"
     return "quarantined" if rejected.status == "quarantined" else "refused"
 
 

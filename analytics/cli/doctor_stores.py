@@ -81,6 +81,12 @@ def redis_finding(settings: Settings) -> Finding:
 
 def clickhouse_findings(settings: Settings) -> Iterator[Finding]:
     """ClickHouse, where a server is given: embedded data is open in the running service and nowhere else."""
+    if settings.clickhouse_cluster is not None:
+        yield warning(
+            "clickhouse cluster",
+            "tables are made on the server of the URL alone; nothing is replicated or spread over the cluster",
+            "Unset ANALYTICS_CLICKHOUSE_CLUSTER: it changes nothing yet.",
+        )
     if settings.clickhouse_url is None:
         yield skipped("clickhouse", "embedded: see the running service below")
         return

@@ -21,8 +21,9 @@ from analytics.reconcile.session import Session
 from analytics.statements import Statement, clickhouse
 
 KEYS_A_ROUND = 200_000
-KEYS_BY_NAME = 10_000  # more than that are cheaper looked at among all
+KEYS_BY_NAME = 6_000  # a server takes 128 KiB a parameter; more are cheaper looked at among all
 PLACES_A_DELETION = 40_000
+PLACES_A_DELETION_ON_A_SERVER = 6_000
 DAYS_A_BATCH = 1_000
 _ROUNDS = 50
 _log = structlog.get_logger("analytics.reconcile")
@@ -168,15 +169,16 @@ class RollupRepair:
 
     def _delete(self, differing: pa.Table, keep: NDArray[np.int64]) -> None:
         """Delete the rows of each key but the first `keep` of them; -1: none of its rows."""
+        most = PLACES_A_DELETION if self._session.embedded else PLACES_A_DELETION_ON_A_SERVER
         places: list[int] = []
         months: set[str] = set()
         for row in np.flatnonzero(keep >= 0).tolist():
-            if len(places) >= PLACES_A_DELETION:
+            if len(places) >= most:
                 break  # a deletion renames all parts: what is beyond these places must be looked up again
             places += differing.column("places")[row].as_py()[int(keep[row]) :]
             months.add(f"{differing.column(self._rollup.day)[row].as_py():%Y%m}")
         if places:
-            self._session.delete(self._rollup.name, self._rollup.delete, {"months": sorted(months), "places": places})
+            self._session.delete(self._rollup.name, self._rollup.delete, {"months": sorted(months), "places": places[:most]})
 
     def _insert(self, differing: pa.Table, events: NDArray[np.int64]) -> None:
         """Add to each key the number of its `events`: as one row with the number, or as so many rows."""

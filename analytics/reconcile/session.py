@@ -71,6 +71,11 @@ class Session:
         self._kill()
         self._asker.shutdown()
 
+    @property
+    def embedded(self) -> bool:
+        """Whether the engine is in this process."""
+        return self._warehouse.embedded
+
     def check(self) -> None:
         """Raises InterruptedRunError if `stop` was called."""
         if self._stopped.is_set():

@@ -86,13 +86,13 @@ class Writer:
         wants_rest: Callable[[], bool] = lambda: False,
         idle: Callable[[], None] = lambda: None,
         quarantined: Callable[[], None] = lambda: None,
-        damaged: Callable[[], None] = lambda: None,
+        died: Callable[[], None] = lambda: None,
     ) -> None:
         """`known` is empty, and filled from the warehouse. `prepare` makes the warehouse ready before the first insert; `idle` is told when
         there is nothing to do, `quarantined` of a batch that was stored without some of its rows: parts of them may have reached a rollup.
 
         `stored` is told of each stored batch, and whether the writer is at rest: the tables then hold this batch and those before it, and
-        nothing of the next. Where `wants_rest` answers True, it will be.
+        nothing of the next. Where `wants_rest` answers True, it will be. `died` is called when its thread ends by an error unforeseen.
         """
         self._spool = spool
         self._warehouse = warehouse
@@ -107,7 +107,7 @@ class Writer:
         self._wants_rest = wants_rest
         self._idle = idle
         self._quarantined = quarantined
-        self._damaged = damaged
+        self._died = died
         self._gate = Gate()
         self._known = known
         self._known_since_ms = 0
@@ -180,7 +180,7 @@ class Writer:
             self._inserter.finish()  # not checkpointed: the next start makes it whole
         except Exception:
             log.critical("writer.died", exc_info=True)
-            self._damaged()
+            self._died()
         finally:
             self._gate.close()
 

@@ -79,6 +79,17 @@ async def test_a_corrected_event_is_counted_once_for_any_number_of_replays(api: 
     assert status.json() == {"status": "stored"}
 
 
+async def test_what_was_replayed_under_another_id_stays_refused_under_its_own(api: Api) -> None:
+    project = await api.make_project()
+    await send_events(api, project, [BAD])
+    (item,) = await rejected(api, project)
+    assert (await replay(api, project, item, {**BAD, "event_id": "other", "user_id": "u-1"})).json()["accepted"] == 1
+    assert await total(api, project) == 1
+    for event_id, status in (("e-1", "refused"), ("other", "stored")):
+        answer = await api.owner.get(f"/v1/projects/{project['slug']}/events/{event_id}/status")
+        assert answer.json() == {"status": status}
+
+
 async def test_without_an_id_a_replay_has_one_of_its_own_and_happened_when_the_first_arrived(api: Api) -> None:
     project = await api.make_project()
     await send_events(api, project, [{"event": "e"}])

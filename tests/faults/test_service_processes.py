@@ -109,6 +109,16 @@ def test_a_killed_worker_comes_back_and_the_engines_stay(start_service: Start) -
     assert service.rest_of_output() == "", "the ready line comes once"
 
 
+def test_the_password_of_a_new_admin_outlives_the_worker_that_made_it(start_service: Start) -> None:
+    service = start_service()
+    wait_for((service.data_dir / "clickhouse").exists, "the engine, which opens once the admin is made", 60)
+    service.child("worker").kill()
+    service.wait_ready()
+    form = {"username": service.ready["admin_email"], "password": service.ready["admin_password"]}
+    assert httpx.post(f"{service.url}/v1/auth/token", data=form, timeout=30).status_code == 200
+    assert service.stop() == 0
+
+
 def test_a_worker_that_hangs_is_replaced(start_service: Start) -> None:
     service = start_service(hang_timeout_seconds="3").wait_ready()
     worker = service.child("worker")
