@@ -103,3 +103,42 @@ async def test_exit_codes_tell_a_refusal_from_a_mistake(run: Run, arguments: tup
     assert result.exit_code == code, result.output
     assert result.stdout == ""
     assert result.stderr
+
+
+async def test_a_person_is_invited_reset_shut_out_and_let_in_by_command(api: Api, run: Run) -> None:
+    slug = (await api.make_project())["slug"]
+    email = "invited-by-cli@example.org"
+
+    async def accept(link: str) -> None:
+        token = link.removesuffix("\n").partition("#token=")[2]
+        answer = await api.nobody.post("/v1/auth/accept", {"token": token, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+
+    invited = await run("user", "invite", email, "--name", "Ada", "--project", slug, "--role", "analyst")
+    assert invited.exit_code == 0, invited.stderr
+    assert invited.stdout.count("\n") == 1
+    await accept(invited.stdout)
+    person = await api.signed_in(email)
+    assert (await run("user", "disable", email)).exit_code == 0
+    assert (await person.get("/v1/me")).status_code == 401
+    assert (await run("user", "enable", email)).exit_code == 0
+    await accept((await run("user", "reset", email)).stdout)
+    await api.signed_in(email)
+
+    assert (await run("user", "update", email, "--owner", "--name", "Ada L")).exit_code == 0
+    listed = json.loads((await run("user", "list", "--json")).stdout)
+    found = next(item for item in listed if item["email"] == email)
+    assert (found["name"], found["is_owner"], found["disabled"], found["roles"]) == ("Ada L", True, False, {slug: "analyst"})
+    assert f"{slug}:analyst" in (await run("user", "list")).stdout
+    assert (await run("user", "update", email, "--no-owner")).exit_code == 0
+    assert (await run("user", "update", email)).exit_code == 2
+    assert (await run("user", "invite", email)).exit_code == 1
+
+
+async def test_signing_keys_rotate_by_command(api: Api, run: Run) -> None:
+    before = api.services.keys.signing_keys()
+    rotated = await run("key-ring", "rotate", "--json")
+    assert rotated.exit_code == 0, rotated.stderr
+    after = api.services.keys.signing_keys()
+    assert [item["kid"] for item in json.loads(rotated.stdout)["items"]] == [key.id for key in after]
+    assert after[1:] == before
