@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from analytics.clock import Clock
 from analytics.errors import SettingsError
+from analytics.ingest.erased import ErasedIds
 from analytics.ingest.ingestor import Ingestor
 from analytics.ingest.pace import Pace
 from analytics.ingest.personal import PersonalFields
@@ -83,6 +84,7 @@ async def open_event_path(
     wants_rest: Callable[[], bool],
     idle: Callable[[], None],
     quarantined: Callable[[], None] = lambda: None,
+    erased: ErasedIds | None = None,
 ) -> AsyncGenerator[EventPath]:
     """Open and start them.
 
@@ -115,7 +117,7 @@ async def open_event_path(
         pace = Pace(spool, settings.project_events_per_second, settings.spool_backlog_rows, writer.takes_events, clock)
         ingestor = Ingestor(
             spool,
-            door_steps(country_of, personal),
+            door_steps(country_of, personal, erased.refuse if erased else None),
             clock,
             metrics,
             pace,
@@ -123,6 +125,7 @@ async def open_event_path(
             max_events=settings.request_max_events,
             on_disk_failure=lambda: os._exit(EXIT_DISK_FAILED),
             personal=personal,
+            erased=erased,
         )
         if "writer" in settings.roles:  # who takes events stores them: the spool is this process's own
             writer.start()

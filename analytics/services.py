@@ -29,19 +29,24 @@ from analytics.domain.browser_cookie import BrowserCookie
 from analytics.errors import AnalyticsError, SettingsError, WarehouseUnavailableError
 from analytics.event_path import EventPath, open_event_path
 from analytics.health_checks import health_checks
+from analytics.ingest.erased import ErasedIds
 from analytics.ingest.personal import PersonalFields
 from analytics.mail.letters import Letters
 from analytics.mail.mailer import Mailer
 from analytics.mail.server_address import parse_mail_url
 from analytics.metadata.bootstrap import BootstrapResult, BootstrapWishes
+from analytics.metadata.erasures import Erasures
 from analytics.metadata.key_directory import KeyDirectory
 from analytics.metadata.store import Metadata, open_metadata
 from analytics.migrate.clickhouse import WarehouseSchema
 from analytics.migrate.postgres import migrate_postgres, migration_lock
+from analytics.privacy.erasing import Erasing
+from analytics.privacy.passing import SpoolPassing
+from analytics.privacy.registry import personal_stores
 from analytics.query.engine import Questions
 from analytics.query.rejected_events import RejectedEvents
 from analytics.query.stored_events import StoredEvents
-from analytics.reconcile.reconciliations import Reconciliations
+from analytics.reconcile.reconciliations import SETTLE_SECONDS, Reconciliations
 from analytics.reconcile.records import ReconciliationRecords
 from analytics.reconcile.requests import ReconciliationRequests
 from analytics.settings import Settings
@@ -84,6 +89,8 @@ class Services:
     stored_events: StoredEvents
     rejected_events: RejectedEvents
     reconciliations: Reconciliations
+    erasures: Erasures
+    erasing: Erasing
 
 
 @asynccontextmanager
@@ -124,6 +131,7 @@ async def open_services(
         sink = LiveSink(LiveCounters(cache, clock, metrics, LiveRecount(warehouse)), feed)
         live = LiveView(LiveReader(cache, clock), feed, metrics)
 
+        erasures = metadata.erasures
         wanted = ReconciliationRequests(ReconciliationRecords(warehouse, clock))
         event_path = await stack.enter_async_context(
             open_event_path(
@@ -137,13 +145,21 @@ async def open_services(
                 wants_rest=sink.wants_rest,
                 idle=sink.idle,
                 quarantined=wanted.ask_after_quarantine,
+                erased=ErasedIds(metadata.directory.erased_of, erasures.hasher),
             )
         )
+        if "writer" in settings.roles:
+            passing = SpoolPassing(metadata.directory, erasures, event_path.ingestor, event_path.spool, feed)
+            await stack.enter_async_context(passing.running())
         health = HealthMonitor(health_checks(warehouse, schema, metadata, cache, event_path), metrics)
         await stack.enter_async_context(health.running())
         stack.callback(live.stop)
         hold = partial(event_path.writer.paused, RECONCILE_WAIT_SECONDS) if "writer" in settings.roles else None
 
+        stores = personal_stores(warehouse, event_path.spool, settings.data_dir / "spool", feed)
+        erasing = Erasing(
+            erasures, metadata.database, warehouse, clock, stores, hold=hold, settle_seconds=SETTLE_SECONDS if hold is None else 0.0
+        )
         yield Services(
             clock=clock,
             metrics=metrics,
@@ -167,6 +183,8 @@ async def open_services(
             stored_events=StoredEvents(warehouse, clock),
             rejected_events=RejectedEvents(warehouse, clock),
             reconciliations=Reconciliations(warehouse, clock, metrics, wanted, hold=hold, watermark=event_path.watermark),
+            erasures=erasures,
+            erasing=erasing,
         )
 
 

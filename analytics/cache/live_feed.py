@@ -85,6 +85,12 @@ class LiveFeed:
             fresh = [(n, event) for n, at, event in ring.events if n > number and at >= oldest]
         return (fresh[-1][0] if fresh else number), [event for _, event in fresh]
 
+    def held(self, project_id: str) -> list[SampledEvent]:
+        """All that is held of a project, however old."""
+        with self._lock:
+            ring = self._rings.get(project_id)
+            return [] if ring is None else [event for _, _, event in ring.events]
+
     def forget(self, project_id: str) -> None:
         """Drop what is held of a project."""
         with self._lock:

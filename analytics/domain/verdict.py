@@ -21,6 +21,7 @@ class Reason(StrEnum):
     TOO_DEEP = "too-deep"
     TOO_MANY_PROPERTIES = "too-many-properties"
     INVALID_PROPERTIES = "invalid-properties"
+    ERASED_USER = "erased-user"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from analytics.errors import (
 from analytics.ingest.batch import make_batch
 from analytics.ingest.body import expand
 from analytics.ingest.decode import Decoded, decode_body
+from analytics.ingest.erased import ErasedIds
 from analytics.ingest.pace import Pace
 from analytics.ingest.personal import NOTHING_KEPT, Kept, PersonalFields, kept_by_index
 from analytics.ingest.pipeline import Step
@@ -100,6 +101,7 @@ class Ingestor:
         max_events: int,
         on_disk_failure: Callable[[], None],
         personal: PersonalFields | None = None,
+        erased: ErasedIds | None = None,
     ) -> None:
         self._spool = spool
         self._steps = tuple(steps)
@@ -110,6 +112,7 @@ class Ingestor:
         self._max_body_bytes = max_body_bytes
         self._max_events = max_events
         self._on_disk_failure = on_disk_failure
+        self._erased = erased
         self._incoming: deque[_Job] = deque()
         self._ready: deque[_Group] = deque()
         self._arrived = threading.Semaphore(0)
@@ -270,6 +273,8 @@ class Ingestor:
         refusals = [refusal for job in jobs for refusal in job.decoded.refusals]
         if refusals:
             kept = [job.request.kept_values for job in jobs for _ in job.decoded.refusals]
+            if self._erased is not None:
+                refusals = self._erased.forget(project.id, refusals)
             refused = refused_payload(project, refusals, self._personal, kept)
             records.append(NewRecord(RecordKind.REFUSED, project.id, received_ms, len(refusals), refused))
         if records:

@@ -8,6 +8,7 @@ from datetime import UTC
 import anyio.to_thread
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from analytics.jobs.erase import EraseJob
 from analytics.jobs.reconcile import ReconcileJob
 from analytics.jobs.seal_audit import seal_each_second
 from analytics.services import Services
@@ -23,6 +24,9 @@ async def jobs_running(services: Services) -> AsyncGenerator[None]:
     scheduler.add_job(job.look, "interval", seconds=TICK_SECONDS, misfire_grace_time=None, coalesce=True)
     task = asyncio.create_task(job.run(), name="reconcile")
     sealing = asyncio.create_task(seal_each_second(services.metadata.audit_chain), name="seal-audit")
+    erase = EraseJob(services.erasing, services.metadata.database, services.warehouse_schema, services.clock)
+    services.erasures.on_request = erase.look_soon
+    erasing = asyncio.create_task(erase.run(), name="erase")
     scheduler.start()
     try:
         yield
@@ -31,6 +35,10 @@ async def jobs_running(services: Services) -> AsyncGenerator[None]:
         sealing.cancel()
         with suppress(asyncio.CancelledError):
             await sealing
+        services.erasing.stop()
+        erasing.cancel()
+        with suppress(asyncio.CancelledError):
+            await erasing
         # Not cancelled: a run goes on in a thread of its own until it has come to an end.
         await anyio.to_thread.run_sync(job.stop)
         await task

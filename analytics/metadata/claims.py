@@ -17,6 +17,7 @@ class Job(IntEnum):
 
     RECONCILE = 3
     SEAL_AUDIT = 4
+    ERASE = 7
 
 
 class Claim:

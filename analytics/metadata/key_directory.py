@@ -22,13 +22,14 @@ from analytics.domain.access_token import SigningKey
 from analytics.domain.project import Project
 from analytics.errors import MetadataUnavailableError, UnsealError
 from analytics.metadata.key_ring import kept_keys
-from analytics.metadata.pool import Database, Row
+from analytics.metadata.pool import Connection, Database, Row
 from analytics.metadata.project_rows import project_of
 from analytics.statements import postgres
 
 POLL_SECONDS = 0.5
 ANSWER_SECONDS = 5.0
 RETRY_SECONDS = 0.5
+_NONE: frozenset[bytes] = frozenset()
 _log = structlog.get_logger("analytics.metadata")
 
 
@@ -48,6 +49,8 @@ class _Picture:
     by_id: Mapping[str, Project] = field(default_factory=dict[str, Project])
     by_slug: Mapping[str, Project] = field(default_factory=dict[str, Project])
     signing_keys: tuple[SigningKey, ...] = ()
+    erased: Mapping[str, frozenset[bytes]] = field(default_factory=dict[str, frozenset[bytes]])
+    erased_count: int = 0
 
 
 class KeyDirectory:
@@ -89,6 +92,16 @@ class KeyDirectory:
         """The project with this slug."""
         return self._picture.by_slug.get(slug)
 
+    def erased_of(self, project_id: str) -> frozenset[bytes]:
+        """Keyed hashes of the erased ids of a project; empty for nearly all projects."""
+        return self._picture.erased.get(project_id, _NONE)
+
+    @property
+    def erasures_known(self) -> tuple[int, int, Mapping[str, frozenset[bytes]]]:
+        """The version of what is known, how many erased ids that includes, and these."""
+        picture = self._picture
+        return picture.version, picture.erased_count, picture.erased
+
     def all(self) -> tuple[Project, ...]:
         """Every project, by slug."""
         return tuple(self._picture.by_slug.values())
@@ -124,6 +137,7 @@ class KeyDirectory:
                     self._ring.show(await kept_keys(connection))
                 except UnsealError as error:
                     _log.error("the key ring was sealed under another secret key meanwhile: start again with that", detail=error.detail)
+            erased_count, erased = await self._erased(connection)
             self._picture = _Picture(
                 version["version"] if version else 0,
                 {row["key"]: _key_of(row, by_id[row["project_id"]]) for row in keys if row["project_id"] in by_id},
@@ -132,8 +146,23 @@ class KeyDirectory:
                 tuple(
                     SigningKey(row["id"], bytes(row["salt"]), row["created_at"]) for row in await connection.all(statements["signing_keys"])
                 ),
+                erased,
+                erased_count,
             )
             self._confirmed_at = time.monotonic()
+
+    async def _erased(self, connection: Connection) -> tuple[int, Mapping[str, frozenset[bytes]]]:
+        """They are only ever added: read again only if there are more."""
+        statements = postgres("directory")
+        row = await connection.one(statements["erased_count"])
+        count = row["ids"] if row else 0
+        if count == self._picture.erased_count:
+            return count, self._picture.erased
+        by_project: dict[str, set[bytes]] = {}
+        rows = await connection.all(statements["erased"])
+        for found in rows:
+            by_project.setdefault(found["project_id"], set()).add(bytes(found["id_hash"]))
+        return len(rows), {project_id: frozenset(hashes) for project_id, hashes in by_project.items()}
 
     async def catch_up(self) -> None:
         """`refresh` after a change of our own; if that fails the change is seen a little later."""

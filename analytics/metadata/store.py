@@ -16,6 +16,7 @@ from analytics.metadata.audit_queue import AuditQueue, open_audit_queue
 from analytics.metadata.audit_trail import AuditTrail
 from analytics.metadata.bootstrap import BootstrapResult, BootstrapWishes, bootstrap
 from analytics.metadata.browser_sessions import BrowserSessions
+from analytics.metadata.erasures import Erasures
 from analytics.metadata.key_directory import KeyDirectory, open_key_directory
 from analytics.metadata.key_ring import KeyRings
 from analytics.metadata.keys import WriteKeys
@@ -50,6 +51,7 @@ class Metadata:
     audit: AuditTrail
     audit_queue: AuditQueue
     audit_chain: AuditChain
+    erasures: Erasures
 
 
 @asynccontextmanager
@@ -89,4 +91,5 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_
                 trail,
                 queue,
                 AuditChain(database, ChainKey(secret_key), clock),
+                Erasures(database, directory, clock, ring),
             )

@@ -70,6 +70,7 @@ class Spool:
         self._sync = sync
         self._segment_bytes = segment_bytes
         self._lock = threading.Lock()
+        self._appending = threading.Lock()
         self._grown = threading.Condition(self._lock)
         self._woken = 0
         self._pending_bytes: dict[str, int] = {}
@@ -126,6 +127,10 @@ class Spool:
         buffers: list[bytes] = []
         for record in records:
             buffers += encode_record(record.kind, record.project_id, record.received_ms, record.rows, record.payload)
+        with self._appending:
+            self._append(records, buffers)
+
+    def _append(self, records: Sequence[NewRecord], buffers: list[bytes]) -> None:
         size = sum(map(len, buffers))
         committed = self._committed
         if committed.offset > START_OF_SEGMENT and committed.offset + size > self._segment_bytes:
@@ -141,6 +146,18 @@ class Spool:
                 if self._oldest_received_ms is None:
                     self._oldest_received_ms = record.received_ms
             self._grown.notify_all()
+
+    def turn(self) -> int:
+        """Begin a new segment; its number. What was appended before lies before it. Raises SpoolFullError or SpoolWriteError."""
+        with self._appending:
+            if self._failed:
+                raise SpoolWriteError(self._failed)
+            committed = self._open_segment(self._committed.segment + 1)
+            with self._grown:
+                self._committed = committed
+                self._woken += 1  # a reader with nothing to do leaves the segments before
+                self._grown.notify_all()
+        return committed.segment
 
     # ---- the way out ------------------------------------------------------
 
@@ -206,6 +223,17 @@ class Spool:
         for number in segment_numbers(self._folder):
             if number < position.segment:
                 segment_path(self._folder, number).unlink(missing_ok=True)
+
+    def leave_read_segments(self) -> None:
+        """Go on to the open segment if all before it is read, so that those are removed. For the reader, with nothing under way."""
+        beginning = Position(self._committed.segment, START_OF_SEGMENT)
+        if self._checkpoint.segment >= beginning.segment or any(item.start < beginning for item in self.read(self._checkpoint)):
+            return
+        self.advance(beginning, {})
+
+    def oldest_segment(self) -> int:
+        """The number of the oldest segment that is on disk."""
+        return min(segment_numbers(self._folder))
 
     # ---- what waits -------------------------------------------------------
 

@@ -242,6 +242,7 @@ class Writer:
             self._settle(self._landed(self._under_way))
         elif not rows:
             if self._under_way is None:
+                self._until_done(self._spool.leave_read_segments)
                 self._idle()
         elif rows < self._batch_max_rows and not self._stopping.is_set() and (wait := self._wait_for_more()) > 0:
             self._wait_for_rows(self._batch_max_rows, wait)

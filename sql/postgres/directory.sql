@@ -15,3 +15,11 @@ SELECT key, project_id, ends_at, allowed_origins FROM write_keys WHERE revoked_a
 -- name: signing_keys
 -- All keys that sign access tokens, newest first.
 SELECT id, salt, created_at FROM signing_keys ORDER BY created_at DESC, id DESC;
+
+-- name: erased_count
+-- How many ids are erased: they are only ever added.
+SELECT count(*) AS ids FROM erased_ids;
+
+-- name: erased
+-- The keyed hashes of all erased ids.
+SELECT project_id, id_hash FROM erased_ids;

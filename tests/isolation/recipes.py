@@ -87,6 +87,11 @@ async def _reconciliation(world: World, school: School) -> Mapping[str, str]:
     return {"reconciliation_id": (await world.api.owner.get("/v1/reconciliations")).json()["items"][0]["id"]}
 
 
+async def _erasure(world: World, school: School) -> Mapping[str, str]:
+    made = await world.api.owner.post(f"/v1/projects/{school.slug}/erasures", {"user_id": f"erased-{uuid4().hex}"})
+    return {"erasure_id": made.json()["id"]}
+
+
 async def _page_part(world: World, school: School) -> Mapping[str, str]:
     return {"name": "swagger-ui.css"}
 
@@ -148,6 +153,9 @@ RECIPES: Mapping[str, Recipe] = {
     f"GET {_P}/events/{{event_id}}/status": Recipe(values=_event),
     f"GET {_P}/rejected-events": Recipe(shows=("rejected_user", "rejected_property")),
     f"POST {_P}/rejected-events/{{rejected_id}}/replay": Recipe(body={"event": {"event": "e", "user_id": "u"}}, values=_rejected),
+    f"POST {_P}/erasures": Recipe(body={"user_id": "erased-<new>"}),
+    f"GET {_P}/erasures": Recipe(),
+    f"GET {_P}/erasures/{{erasure_id}}": Recipe(values=_erasure),
     f"GET {_P}/live": Recipe(headers={"accept": "application/json"}),
     f"POST {_P}/live/ticket": Recipe(),
     "POST /v1/reconciliations": Recipe(body={}, statuses=frozenset({409})),

@@ -1,0 +1,1 @@
+"""Persons and where their data lies: the registry of stores, and erasure."""

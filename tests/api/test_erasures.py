@@ -1,0 +1,261 @@
+"""A person is erased from every store, decoded and raw; their later events are refused; everybody else's numbers stay right."""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from analytics.metadata.claims import Job, claimed
+from analytics.privacy.registry import PERSONAL
+from tests.factories.sent_events import send_events, until_stored
+from tests.fixtures.api import Api
+
+pytestmark = pytest.mark.anyio
+TABLES = ("events", "user_days", "user_timeline", "rejected_events")
+
+
+async def erased(api: Api, project: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    answer = await api.owner.post(f"/v1/projects/{project['slug']}/erasures", wanted)
+    assert answer.status_code == 202, answer.text
+    return await ended(api, project, answer.json()["id"])
+
+
+async def ended(api: Api, project: Mapping[str, Any], erasure_id: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        record = (await api.owner.get(f"/v1/projects/{project['slug']}/erasures/{erasure_id}")).json()
+        if record["status"] in ("finished", "failed"):
+            return record
+        await asyncio.sleep(0.05)
+    raise AssertionError(record)
+
+
+def decoded(api: Api, texts: Sequence[str]) -> dict[str, int]:
+    """Rows of every table in which one of the texts stands in any column, rows behind a mask included."""
+    found = {}
+    tables = api.services.warehouse.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+    ).rows
+    for (table,) in tables:
+        statement = f"SELECT count() FROM {table} WHERE arrayExists(t -> position(toString(tuple(*)), t) > 0, {{texts:Array(String)}})"
+        found[table] = api.services.warehouse.query(statement, {"texts": list(texts)}, settings={"apply_deleted_mask": 0}).rows[0][0]
+    return found
+
+
+def parts_on_disk(api: Api) -> set[str]:
+    """Folders of all parts of the tables, read or not."""
+    rows = api.services.warehouse.query(
+        "SELECT path FROM system.parts WHERE database = currentDatabase() AND table IN {tables:Array(String)}", {"tables": list(TABLES)}
+    ).rows
+    return {path for (path,) in rows}
+
+
+def raw(folder: Path, texts: Sequence[str]) -> list[str]:
+    """Files under the data dir in which one of the texts stands as it is."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        try:
+            if path.is_file() and any(text.encode() in path.read_bytes() for text in texts):
+                found.append(path.relative_to(folder).as_posix())
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def statements_kept(api: Api) -> list[str]:
+    """Deletions whose text the engine still has on disk."""
+    folder = api.settings.data_dir / "clickhouse"
+    return [text for path in folder.rglob("mutation_*.txt") if "DELETE WHERE" in (text := path.read_text("utf-8"))]
+
+
+async def counts(api: Api, project: Mapping[str, Any], source: str) -> float:
+    now = datetime.now(UTC)
+    answer = await api.owner.post(
+        f"/v1/projects/{project['slug']}/trends",
+        {
+            "date_from": (now - timedelta(days=40)).date().isoformat(),
+            "date_to": (now + timedelta(days=1)).date().isoformat(),
+            "interval": "day",
+            "series": [{"event": "*", "metric": "total", "label": "A"}],
+            "source": source,
+        },
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.json()["series"][0]["total"]
+
+
+async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_right(api: Api) -> None:
+    project = await api.make_project()
+    mark = uuid4().hex[:12]
+    person, device, former, friend = (f"{name}-{mark}" for name in ("person", "device", "former", "friend"))
+    old = (datetime.now(UTC) - timedelta(days=33)).isoformat()
+    await send_events(
+        api,
+        project,
+        [
+            {"event": "lesson_completed", "user_id": person, "timestamp": old},
+            {"event": "lesson_completed", "user_id": person},
+            {"event": "page_view", "anonymous_id": device},
+            {"event": "$identify", "user_id": person, "anonymous_id": device},
+            {"event": "$alias", "user_id": person, "properties": {"previous_id": former}},
+            {"event": "before", "user_id": former, "event_id": "kept-out"},
+            {"event": "lesson_completed", "user_id": friend, "anonymous_id": device},
+            {"event": "lesson_completed", "user_id": friend, "timestamp": old},
+            {"event": "page_view", "user_id": friend, "anonymous_id": f"other-{mark}"},
+            {"event": "page_view", "user_id": person, "timestamp": "never"},
+        ],
+    )
+    # Rows behind a mask: deleted, and on disk all the same.
+    await asyncio.to_thread(
+        api.services.warehouse.command, f"DELETE FROM events WHERE user_id = '{former}'", settings={"lightweight_deletes_sync": 2}
+    )
+    ids = (person, device, former)
+    before = await asyncio.to_thread(decoded, api, ids)
+    assert all(before[table] for table in TABLES)
+    assert any(path.startswith("spool/") for path in await asyncio.to_thread(raw, api.settings.data_dir, ids))
+
+    parts = await asyncio.to_thread(parts_on_disk, api)
+    assert parts
+
+    record = await erased(api, project, {"user_id": person})
+
+    assert record["status"] == "finished", record
+    receipt = record["receipt"]
+    assert set(receipt["stores"]) == set(PERSONAL)
+    hashes = {api.services.erasures.hasher.hash(project["id"], text).hex() for text in ids}
+    assert set(receipt["ids"]) == hashes
+    assert all(store["left"] == 0 and store["removed"] == store["found"] for store in receipt["stores"].values())
+    assert receipt["stores"]["clickhouse:events"]["found"] == 7
+    assert receipt["stores"]["clickhouse:rejected_events"]["found"] == 1
+    assert receipt["stores"]["clickhouse:user_timeline"]["found"] == 6
+    after = await asyncio.to_thread(decoded, api, ids)
+    assert not any(after.values()), after
+    # Every part that held any of it is another now, and none of the old ones is on disk, read or not.
+    assert not parts & await asyncio.to_thread(parts_on_disk, api)
+    assert not any(await asyncio.to_thread(lambda: [Path(path).exists() for path in parts]))
+    assert await asyncio.to_thread(statements_kept, api) == []
+    assert await asyncio.to_thread(raw, api.settings.data_dir, ids) == []
+    left = await asyncio.to_thread(decoded, api, [friend])
+    assert (left["events"], left["user_days"], left["user_timeline"]) == (2, 2, 2)
+    assert await counts(api, project, "raw") == await counts(api, project, "rollup") == 2
+
+
+async def test_later_events_of_an_erased_id_are_refused_and_nothing_of_them_is_kept(api: Api) -> None:
+    project = await api.make_project()
+    mark = uuid4().hex[:12]
+    person = f"person-{mark}"
+    record = await erased(api, project, {"ids": [person]})
+    assert record["status"] == "finished"
+    sent = [
+        {"event": "x", "user_id": person, "event_id": f"e-{person}"},
+        {"event": "x", "anonymous_id": person},
+        {"event": "$alias", "user_id": "somebody", "properties": {"previous_id": person}},
+        {"event": "x", "user_id": person, "timestamp": "never"},
+        {"event": 17, "user_id": person},
+        {"event": "x", "user_id": "somebody"},
+        {"event": "x", "user_id": "somebody", "timestamp": "never"},
+    ]
+    answer = await send_events(api, project, sent)
+    assert [error["code"] for error in answer["errors"]] == [*["erased-user"] * 4, "invalid-event", "invalid-timestamp"]
+    assert answer["accepted"] == 1
+    assert not any((await asyncio.to_thread(decoded, api, [person])).values())
+    # A body that has nothing to do with them is kept, as ever.
+    listed = (await api.owner.get(f"/v1/projects/{project['slug']}/rejected-events")).json()["items"]
+    assert len([item for item in listed if item["code"] == "erased-user"]) == 4
+    assert any("somebody" in json.dumps(item) for item in listed if item["code"] == "invalid-timestamp")
+    other = await api.make_project()
+    assert (await send_events(api, other, [{"event": "x", "user_id": person}]))["accepted"] == 1
+
+
+async def test_a_person_whose_ids_are_stored_as_hashes_is_erased_by_the_id_itself(api: Api) -> None:
+    project = await api.make_project()
+    person, device = (f"{name}-{uuid4().hex[:12]}" for name in ("person", "device"))
+    await send_events(api, project, [{"event": "in-clear", "user_id": person}])
+    fields = {"user_id": "hash", "anonymous_id": "hash"}
+    assert (await api.owner.patch(f"/v1/projects/{project['slug']}", {"personal_fields": fields})).status_code == 200
+    sent = [{"event": "$identify", "user_id": person, "anonymous_id": device}, {"event": "x", "anonymous_id": device}]
+    await send_events(api, project, [*sent, {"event": "x", "user_id": "somebody"}])
+    record = await erased(api, project, {"user_id": person})
+    assert record["status"] == "finished"
+    assert record["receipt"]["stores"]["clickhouse:events"]["found"] == 3
+    again = await send_events(api, project, [*sent, {"event": "x", "user_id": "somebody"}])
+    assert [error["code"] for error in again["errors"]] == ["erased-user", "erased-user"]
+    assert await counts(api, project, "raw") == await counts(api, project, "rollup") == 2
+
+
+async def test_events_on_their_way_at_the_moment_of_erasure_are_refused_or_erased(api: Api) -> None:
+    project = await api.make_project()
+    person = f"person-{uuid4().hex[:12]}"
+    sender = api.bearer(project["write_key"])
+    stop = False
+
+    async def send_on() -> int:
+        number = 0
+        while not stop:
+            answer = await sender.post("/v1/events", [{"event": "x", "user_id": person}, {"event": "x", "user_id": f"other-{number}"}])
+            assert answer.status_code == 200
+            number += 1
+        return number
+
+    senders = [asyncio.create_task(send_on()) for _ in range(3)]
+    await asyncio.sleep(0.3)
+    record = await erased(api, project, {"user_id": person})
+    stop = True
+    sent = sum([await task for task in senders])
+    await until_stored(api)
+    assert record["status"] == "finished"
+    assert record["receipt"]["stores"]["clickhouse:events"]["found"] > 0
+    assert not any((await asyncio.to_thread(decoded, api, [person])).values())
+    assert await counts(api, project, "raw") == await counts(api, project, "rollup") == sent
+
+
+async def test_one_process_runs_it_and_it_waits_for_every_spool(api: Api) -> None:
+    project = await api.make_project()
+    path = f"/v1/projects/{project['slug']}/erasures"
+    async with claimed(api.services.metadata.database, Job.ERASE) as claim:  # as another process has it
+        assert claim is not None
+        asked = (await api.owner.post(path, {"anonymous_id": "a-1"})).json()
+        await asyncio.sleep(0.5)
+        assert (await api.owner.get(f"{path}/{asked['id']}")).json()["status"] == "requested"
+    await api.services.erasures.report_node("another", 0)
+    for _ in range(600):
+        record = (await api.owner.get(f"{path}/{asked['id']}")).json()
+        if "another" in record["phase"]:
+            break
+        await asyncio.sleep(0.02)
+    else:
+        raise AssertionError(record)
+    await api.services.erasures.report_node("another", 10**9)
+    assert (await ended(api, project, asked["id"]))["status"] == "finished"
+    listed = (await api.owner.get(path)).json()
+    assert [item["id"] for item in listed["items"]] == [asked["id"]]
+
+
+async def test_an_id_shared_by_too_many_is_refused_with_a_reason(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analytics.privacy.erasing.MOST_IDS", 3)
+    project = await api.make_project()
+    await send_events(api, project, [{"event": "$identify", "user_id": f"u-{n}", "anonymous_id": "kiosk"} for n in range(5)])
+    record = await erased(api, project, {"user_id": "u-0"})
+    assert record["status"] == "failed"
+    assert "shared" in record["error"]
+
+
+async def test_only_admins_erase(api: Api) -> None:
+    project = await api.make_project()
+    path = f"/v1/projects/{project['slug']}/erasures"
+    for role, status in (("editor", 403), ("admin", 202)):
+        answer = await (await api.member(project, role)).post(path, {"user_id": "u"})
+        assert answer.status_code == status
+    for scopes, status in ((["manage"], 403), (["personal-data"], 403), (["manage", "personal-data"], 202)):
+        assert (await (await api.token(project, scopes)).post(path, {"user_id": "u"})).status_code == status
+    other = await api.make_project()
+    foreign = await (await api.member(other, "admin")).get(path)
+    assert foreign.status_code == 404
+    for body in ({}, {"user_id": "a", "anonymous_id": "b"}, {"ids": []}, {"user_id": ""}, {"user_id": "a\x00"}):
+        assert (await api.owner.post(path, body)).status_code == 422, body
