@@ -88,7 +88,8 @@ class Database:
             for done in connection.changes:
                 await self._audit.record(connection, done)
         for done in connection.changes:
-            _log.info("changed", actor=done.actor, action=done.action, target=done.target, project_id=done.project_id)
+            target = "an address" if "@" in (done.target or "") else done.target  # the log keeps nobody's
+            _log.info("changed", actor=done.actor, action=done.action, target=target, project_id=done.project_id)
 
     @asynccontextmanager
     async def bookkeeping(self) -> AsyncGenerator[Connection]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from analytics.clock import FixedClock, SystemClock
 from analytics.errors import ConflictError, InvalidRequestError
@@ -102,6 +103,16 @@ async def test_who_is_there_already_cannot_be_invited_over(api: Api) -> None:
     assert await accepted(api, token_of(link)) == 409
     assert await signs_in(api, later, PASSWORD)
     assert not await signs_in(api, later, NEW)
+
+
+async def test_the_log_holds_neither_address_nor_token(api: Api) -> None:
+    email = address()
+    with capture_logs() as logged:
+        link = (await api.owner.post("/v1/invitations", {"email": email})).json()["link"]
+        assert await accepted(api, token_of(link)) == 200
+    assert [entry["action"] for entry in logged if entry["event"] == "changed"] == ["invitation.create", "invitation.accept"]
+    assert email not in str(logged)
+    assert token_of(link) not in str(logged)
 
 
 async def test_one_invites_only_where_one_manages_members(api: Api) -> None:
