@@ -13,6 +13,7 @@ from analytics.api.problems import problem
 
 HEAD_BYTES = 65_536
 HEAD_SECONDS = 30.0
+LINGER_SECONDS = 0.5  # of an idle connection at a stop: a request that is on its way is answered, not reset
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -22,6 +23,7 @@ class BoundedHttp(HttpToolsProtocol):
     _head_bytes = 0
     _in_head = True
     _head_timer: asyncio.TimerHandle | None = None
+    _is_last = False  # the next answer ends the connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the first head from now on."""
@@ -54,6 +56,24 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = False
         self._stop_timer()
         super().on_headers_complete()
+        if self._is_last and (cycle := cast(Any, self.cycle)) is not None:
+            cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """The service stops: what was asked is answered with `Connection: close`."""
+        self._is_last = True
+        if self._is_idle():
+            self.loop.call_later(LINGER_SECONDS, self._close_if_idle)
+        else:
+            super().shutdown()
+
+    def _close_if_idle(self) -> None:
+        if self._is_idle() and not self.transport.is_closing():
+            self.transport.close()
+
+    def _is_idle(self) -> bool:
+        cycle = cast(Any, self.cycle)
+        return cycle is None or cycle.response_complete
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""

@@ -1,5 +1,7 @@
 """The family of processes behind `analytics serve`: nothing of it outlives the service, whatever ends it."""
 
+import http.client
+import json
 import os
 import pwd
 import shutil
@@ -10,7 +12,10 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -107,6 +112,33 @@ def test_a_killed_worker_comes_back_and_the_engines_stay(start_service: Start) -
     assert (after["postgres"], after["valkey-server"]) == (before["postgres"], before["valkey-server"])
     assert service.stop() == 0
     assert service.rest_of_output() == "", "the ready line comes once"
+
+
+def test_a_stop_under_load_answers_what_was_sent_and_resets_no_connection(start_service: Start) -> None:
+    service = start_service(bootstrap_write_key="wk_stopping_0123").wait_ready()
+    address = httpx.URL(service.url)
+    headers = {"X-Write-Key": "wk_stopping_0123", "Content-Type": "application/json"}
+    begun = threading.Barrier(9)
+
+    def send() -> int:
+        connection = http.client.HTTPConnection(address.host, address.port, timeout=30)
+        connection.connect()
+        begun.wait(30)
+        answered = 0
+        while True:  # until it is told that this was the last
+            connection.request("POST", "/v1/events", json.dumps({"event": "e", "user_id": "u"}), headers)
+            answer = connection.getresponse()
+            assert (answer.status, json.loads(answer.read())["accepted"]) == (200, 1)
+            answered += 1
+            if answer.getheader("connection") == "close":
+                return answered
+
+    with ThreadPoolExecutor(8) as senders:
+        counts = [senders.submit(send) for _ in range(8)]
+        begun.wait(30)
+        time.sleep(0.5)
+        assert service.stop() == 0
+        assert sum(count.result() for count in counts) > 8
 
 
 def test_the_password_of_a_new_admin_outlives_the_worker_that_made_it(start_service: Start) -> None:
