@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,11 @@ from uuid import uuid4
 
 import pytest
 
+from analytics.errors import WarehouseUnavailableError
 from analytics.metadata.claims import Job, claimed
 from analytics.privacy.registry import PERSONAL
+from analytics.privacy.subject import Subject
+from analytics.privacy.tables import PersonalStore
 from tests.factories.sent_events import send_events, until_stored
 from tests.fixtures.api import Api
 
@@ -213,6 +216,36 @@ async def test_events_on_their_way_at_the_moment_of_erasure_are_refused_or_erase
     assert record["receipt"]["stores"]["clickhouse:events"]["found"] > 0
     assert not any((await asyncio.to_thread(decoded, api, [person])).values())
     assert await counts(api, project, "raw") == await counts(api, project, "rollup") == sent
+
+
+async def test_a_run_broken_off_after_any_store_is_gone_on_with_and_its_receipt_is_true(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analytics.jobs.erase.AGAIN_SECONDS", 0.01)
+    broken: list[str] = []
+
+    def breaking(store: PersonalStore) -> Callable[[Subject], None]:
+        remove = store.remove
+
+        def removed(subject: Subject) -> None:
+            remove(subject)
+            if store.name not in broken:
+                broken.append(store.name)
+                raise WarehouseUnavailableError("broken off")
+
+        return removed
+
+    for store in api.services.erasing._stores:
+        monkeypatch.setattr(store, "remove", breaking(store))
+    project = await api.make_project()
+    person = f"person-{uuid4().hex[:12]}"
+    sent = [{"event": "x", "user_id": person}, {"event": "x", "user_id": person, "timestamp": "never"}, {"event": "x", "user_id": "other"}]
+    await send_events(api, project, sent)
+    record = await erased(api, project, {"user_id": person})
+    assert record["status"] == "finished"
+    assert set(broken) == set(PERSONAL)
+    stores = record["receipt"]["stores"]
+    assert [stores[f"clickhouse:{table}"]["removed"] for table in TABLES] == [1, 1, 1, 1]
+    assert not any((await asyncio.to_thread(decoded, api, [person])).values())
+    assert await counts(api, project, "raw") == await counts(api, project, "rollup") == 1
 
 
 async def test_one_process_runs_it_and_it_waits_for_every_spool(api: Api) -> None:
