@@ -44,6 +44,7 @@ TABLE = {
     Permission.MANAGE_TOKENS: (Role.ADMIN, ("manage",)),
     Permission.MANAGE_MEMBERS: (Role.ADMIN, ("manage",)),
     Permission.READ_AUDIT: (Role.ADMIN, ("manage",)),
+    Permission.ERASE: (Role.ADMIN, ("manage", "personal-data")),
 }
 EVERYWHERE = [Permission.READ_SELF, Permission.CHANGE_SELF, Permission.INVITE, Permission.LIST_PROJECTS]
 OWNERS_ONLY = [
