@@ -16,7 +16,7 @@ from analytics.reconcile.session import Session
 from analytics.statements import clickhouse
 
 ROWS_A_ROUND = 1_000_000
-ROWS_A_DELETION = 6_000  # a server takes 128 KiB a parameter
+ROWS_A_DELETION = 5_000  # a server takes 128 KiB a parameter
 _ROUNDS = 50
 
 

@@ -21,9 +21,9 @@ from analytics.reconcile.session import Session
 from analytics.statements import Statement, clickhouse
 
 KEYS_A_ROUND = 200_000
-KEYS_BY_NAME = 6_000  # a server takes 128 KiB a parameter; more are cheaper looked at among all
+KEYS_BY_NAME = 5_000  # a server takes 128 KiB a parameter; more are cheaper looked at among all
 PLACES_A_DELETION = 40_000
-PLACES_A_DELETION_ON_A_SERVER = 6_000
+PLACES_A_DELETION_ON_A_SERVER = 5_000
 DAYS_A_BATCH = 1_000
 _ROUNDS = 50
 _log = structlog.get_logger("analytics.reconcile")
