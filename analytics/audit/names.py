@@ -27,11 +27,20 @@ def kind_of(actor: str) -> str:
     return _KINDS.get(actor[:2], "service")
 
 
+def key_of_secret(secret_key: str) -> bytes:
+    """The key of names that a key ring begins with; it stays, whatever the secret key is later."""
+    return hmac.new(secret_key.encode("utf-8"), b"analytics audit names v1", hashlib.sha256).digest()
+
+
 class AuditNames:
-    """Keyed hashes of names, with a key made from the service's secret key: equal names are equal hashes, and nobody else can make them."""
+    """Keyed hashes of names: equal names are equal hashes, and nobody else can make them."""
 
     def __init__(self, secret_key: str) -> None:
-        self._key = hmac.new(secret_key.encode("utf-8"), b"analytics audit names v1", hashlib.sha256).digest()
+        self._key = key_of_secret(secret_key)
+
+    def use(self, key: bytes) -> None:
+        """Hash with the key of the key ring from now on."""
+        self._key = key
 
     def actor(self, actor: str) -> str:
         """The hash of an actor: a person's or token's id, or an address."""

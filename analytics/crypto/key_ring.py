@@ -28,9 +28,11 @@ class KeyName(StrEnum):
     SECRETS = "secrets"  # seals secrets at rest
     PERSONAL_HASH = "personal-hash"  # never rotated: the same person must stay the same hash
     PERSONAL_ENCRYPT = "personal-encrypt"
+    AUDIT_SEALS = "audit-seals"
+    AUDIT_NAMES = "audit-names"  # never rotated: a person must be found again in old records
 
 
-ROTATED = (KeyName.SECRETS, KeyName.PERSONAL_ENCRYPT)
+ROTATED = (KeyName.SECRETS, KeyName.PERSONAL_ENCRYPT, KeyName.AUDIT_SEALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,9 @@ class Wrapping:
         return RingKey(kept.id, kept.name, kept.is_active, material)
 
 
-def make_ring_key(name: KeyName) -> RingKey:
-    """A new active key; its id is 8 random characters."""
-    return RingKey(secrets.token_hex(4), name, True, secrets.token_bytes(KEY_BYTES))
+def make_ring_key(name: KeyName, material: bytes | None = None) -> RingKey:
+    """A new active key, random unless `material` is given; its id is 8 random characters."""
+    return RingKey(secrets.token_hex(4), name, True, material or secrets.token_bytes(KEY_BYTES))
 
 
 class KeyRing:

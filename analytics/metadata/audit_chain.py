@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from analytics.audit.chain import ChainKey, Finding, Head, Link, Walk
+from analytics.audit.chain import ChainKey, Finding, Head, Link, Walk, chain_keys
 from analytics.audit.log import fields_of
 from analytics.clock import Clock
+from analytics.crypto.key_ring import KeyName, KeyRing
 from analytics.metadata.claims import SPACE, Job
-from analytics.metadata.pool import Database, Row
+from analytics.metadata.key_ring import kept_keys
+from analytics.metadata.pool import Connection, Database, Row
 from analytics.statements import postgres
 
 SEAL_AT_ONCE = 1_000
@@ -26,11 +28,11 @@ class Verification:
 
 
 class AuditChain:
-    """The seals of all records."""
+    """The seals of all records, made with keys of `ring`."""
 
-    def __init__(self, database: Database, key: ChainKey, clock: Clock) -> None:
+    def __init__(self, database: Database, ring: KeyRing, clock: Clock) -> None:
         self._database = database
-        self._key = key
+        self._ring = KeyRing.sharing(ring)  # as PostgreSQL has it at each moment: the other one may be a second behind a rotation
         self._clock = clock
 
     async def seal(self) -> int:
@@ -45,16 +47,18 @@ class AuditChain:
             if lock is None or not lock["taken"]:
                 return 0
             rows = await connection.all(statements["waiting"], limit=SEAL_AT_ONCE)
-            if not rows:
+            keys = await self._keys(connection) if rows else []
+            if not keys:
                 return 0
+            key = keys[-1]
             head = _head(await connection.one(statements["head"]))
             first = head.number + 1
             seals: list[bytes] = []
             for number, row in enumerate(rows, start=first):
-                seals.append(self._key.seal(seals[-1] if seals else head.seal, number, fields_of(row)))
+                seals.append(key.seal(seals[-1] if seals else head.seal, number, fields_of(row)))
             records = [row["id"] for row in rows]
             numbers = list(range(first, first + len(rows)))
-            await connection.run(statements["seal"], numbers=numbers, records=records, seals=seals, key_id=self._key.id)
+            await connection.run(statements["seal"], numbers=numbers, records=records, seals=seals, key_id=key.id)
             await connection.run(statements["sealed"], records=records)
         return len(rows)
 
@@ -68,11 +72,12 @@ class AuditChain:
 
         Records that came in within the last minute may be waiting for their seal.
         """
-        walk = Walk(self._key, expected)
+        walk = Walk([], expected)
         statements = postgres("audit")
         while True:
             async with self._database.read() as connection:
                 rows = await connection.all(statements["links"], number=walk.head.number, limit=LINKS_AT_ONCE)
+                walk.keys = await self._keys(connection)  # after the seals, so that it holds whatever made them
             for row in rows:
                 walk.step(_link(row))
             if len(rows) < LINKS_AT_ONCE:
@@ -85,6 +90,10 @@ class AuditChain:
             detail = f"{left['records']} records have no seal, the first is {left['first']}: seals were cut off, or no process seals."
             walk.found(Finding("unsealed", detail, record_id=left["first"]))
         return Verification(walk.head, walk.checked, walk.wrong, tuple(walk.findings))
+
+    async def _keys(self, connection: Connection) -> list[ChainKey]:
+        self._ring.show([key for key in await kept_keys(connection) if key.name is KeyName.AUDIT_SEALS])
+        return chain_keys(self._ring)
 
 
 def _head(row: Row | None) -> Head:

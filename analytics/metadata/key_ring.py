@@ -1,5 +1,6 @@
 """The key ring in PostgreSQL: made at the first start, read with the directory, rotated, wrapped anew under another secret key."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
@@ -37,8 +38,11 @@ class KeyRings:
         self._clock = clock
         self.secrets = SealedSecrets(ring)
 
-    async def open(self) -> None:
-        """Read the ring, with what is missing made. Raises SettingsError if it was sealed under another secret key."""
+    async def open(self, first: Mapping[KeyName, bytes] | None = None) -> None:
+        """Read the ring, with what is missing made: random, or as `first` says.
+
+        Raises SettingsError if it was sealed under another secret key.
+        """
         async with self._database.read() as connection:
             await self._show(connection)
         missing = [name for name in KeyName if not self._ring.all(name)]
@@ -49,7 +53,7 @@ class KeyRings:
             await self._show(connection)  # another process may have been faster
             for name in missing:
                 if not self._ring.all(name):
-                    await self._insert(connection, name)
+                    await self._insert(connection, name, (first or {}).get(name))
             await self._show(connection)
 
     async def rotate(self, actor: str) -> Rotation:
@@ -89,8 +93,8 @@ class KeyRings:
         except UnsealError as error:
             raise SettingsError(_WRONG_SECRET_KEY) from error
 
-    async def _insert(self, connection: Connection, name: KeyName) -> str:
-        key = self._ring.wrapping.wrap(make_ring_key(name))
+    async def _insert(self, connection: Connection, name: KeyName, material: bytes | None = None) -> str:
+        key = self._ring.wrapping.wrap(make_ring_key(name, material))
         await connection.run(
             postgres("key_ring")["insert"], id=key.id, name=name.value, is_active=True, sealed=key.sealed, now=self._clock.now()
         )

@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from analytics.audit.chain import ChainKey
+from analytics.audit import chain, names
 from analytics.audit.log import AuditLog
 from analytics.audit.names import AuditNames
 from analytics.clock import Clock
-from analytics.crypto.key_ring import KeyRing
+from analytics.crypto.key_ring import KeyName, KeyRing
 from analytics.crypto.personal_values import PersonalValues
 from analytics.metadata.account_links import AccountLinks
 from analytics.metadata.audit_chain import AuditChain
@@ -28,6 +28,7 @@ from analytics.metadata.signing_keys import SigningKeys
 from analytics.metadata.token_uses import token_uses_written
 from analytics.metadata.tokens import ApiTokens
 from analytics.metadata.users import Members, Users
+from analytics.statements import postgres
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +59,14 @@ class Metadata:
 async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_key: str) -> AsyncGenerator[Metadata]:
     """The migrated database at `url`, with what `wishes` ask for made, the directory loaded and the key ring open under `secret_key`.
 
-    `secret_key` also names people in the audit and seals it. Raises MetadataUnavailableError or SettingsError.
+    Raises MetadataUnavailableError or SettingsError.
     """
     log = AuditLog(AuditNames(secret_key), clock)
     async with open_database(url, audit=log) as database:
         ring = KeyRing(secret_key)
         key_rings = KeyRings(database, ring, clock)
-        await key_rings.open()  # first: with a wrong secret key nothing is made
+        await key_rings.open(await _audit_keys_before(database, secret_key))  # first: with a wrong secret key nothing is made
+        log.names.use(ring.active(KeyName.AUDIT_NAMES).material)
         passwords = Passwords()
         made = await bootstrap(database, passwords, clock, wishes)
         trail = AuditTrail(database, log)
@@ -90,6 +92,15 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_
                 PersonalValues(ring),
                 trail,
                 queue,
-                AuditChain(database, ChainKey(secret_key), clock),
+                AuditChain(database, ring, clock),
                 Erasures(database, directory, clock, ring),
             )
+
+
+async def _audit_keys_before(database: Database, secret_key: str) -> dict[KeyName, bytes]:
+    """The keys of the audit from before the ring had any: it begins with these, so that old seals stay checkable and people findable."""
+    before = {KeyName.AUDIT_NAMES: names.key_of_secret(secret_key)}
+    async with database.read() as connection:
+        if await connection.one(postgres("audit")["head"]):
+            before[KeyName.AUDIT_SEALS] = chain.key_of_secret(secret_key)
+    return before

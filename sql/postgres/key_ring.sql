@@ -7,8 +7,10 @@ SELECT id, name, is_active, sealed, created_at FROM key_ring ORDER BY created_at
 SELECT pg_advisory_xact_lock(1634626681, 50);
 
 -- name: insert
--- One new key.
-INSERT INTO key_ring (id, name, is_active, sealed, created_at) VALUES (%(id)s, %(name)s, %(is_active)s, %(sealed)s, %(now)s);
+-- One new key, younger than all that are there, whatever the clock says: their order tells which was the active one before.
+INSERT INTO key_ring (id, name, is_active, sealed, created_at)
+VALUES (%(id)s, %(name)s, %(is_active)s, %(sealed)s,
+    greatest(%(now)s::timestamptz, (SELECT max(created_at) + interval '1 microsecond' FROM key_ring)));
 
 -- name: retire
 -- The active key of a name seals no more.

@@ -57,7 +57,7 @@ class AuditHead(Answer):
         return AuditHead(head=str(head), seals=head.number)
 
 
-FindingKind = Literal["altered", "deleted", "missing-seals", "other-key", "unsealed", "cut-tail", "other-chain"]
+FindingKind = Literal["altered", "deleted", "missing-seals", "other-key", "older-key", "unsealed", "cut-tail", "other-chain"]
 
 
 class AuditFinding(Answer):

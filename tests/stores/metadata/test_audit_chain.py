@@ -8,18 +8,22 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from analytics.audit.chain import ChainKey, Head
+from analytics.audit.chain import Head, key_of_secret
 from analytics.audit.log import AuditLog, Change
 from analytics.audit.names import AuditNames
 from analytics.clock import FixedClock
+from analytics.crypto.key_ring import KeyName, KeyRing, RingKey, make_ring_key
 from analytics.embedded.engines import EmbeddedEngines
 from analytics.errors import ConflictError
 from analytics.metadata import audit_chain
 from analytics.metadata.audit_chain import AuditChain
 from analytics.metadata.audit_trail import AuditTrail
+from analytics.metadata.bootstrap import BootstrapWishes
+from analytics.metadata.key_ring import rewrap_key_ring
 from analytics.metadata.pool import Database, open_database
+from analytics.metadata.store import open_metadata
 from analytics.migrate.postgres import migrate_postgres
-from analytics.statements import data_folder
+from analytics.statements import data_folder, postgres
 
 pytestmark = pytest.mark.anyio
 SECRET = "a secret of the tests"
@@ -38,8 +42,23 @@ async def database(postgres_url: str, clock: FixedClock, anyio_backend: object) 
 
 
 @pytest.fixture
-def chain(database: Database, clock: FixedClock) -> AuditChain:
-    return AuditChain(database, ChainKey(SECRET), clock)
+async def ring(database: Database, clock: FixedClock) -> KeyRing:
+    """With a key for seals, put there without a record."""
+    made = KeyRing(SECRET)
+    await put_key(database, made, make_ring_key(KeyName.AUDIT_SEALS), clock)
+    return made
+
+
+@pytest.fixture
+def chain(database: Database, ring: KeyRing, clock: FixedClock) -> AuditChain:
+    return AuditChain(database, ring, clock)
+
+
+async def put_key(database: Database, ring: KeyRing, key: RingKey, clock: FixedClock) -> None:
+    sealed = ring.wrapping.wrap(key).sealed
+    async with database.bookkeeping() as connection:
+        await connection.run(postgres("key_ring")["retire"], name=key.name.value)
+        await connection.run(postgres("key_ring")["insert"], id=key.id, name=key.name.value, is_active=True, sealed=sealed, now=clock.now())
 
 
 @pytest.fixture
@@ -157,10 +176,61 @@ async def sealed_now(chain: AuditChain) -> None:
     assert (await chain.verify()).wrong == 0
 
 
-async def test_a_seal_made_with_another_key_is_named_so(database: Database, chain: AuditChain, clock: FixedClock) -> None:
-    await record(database, 1)
-    await AuditChain(database, ChainKey("another secret"), clock).seal()
+async def test_a_seal_made_with_another_key_is_named_so(database: Database, chain: AuditChain, tamper: Tamper) -> None:
+    await sealed(database, chain, 1)
+    tamper("UPDATE audit_seals SET key_id = '0123456789ab'")
     assert kinds(await chain.verify()) == {"other-key"}
+
+
+async def test_a_rotation_keeps_old_seals_checkable_and_their_tampering_found(
+    database: Database, chain: AuditChain, ring: KeyRing, tamper: Tamper, clock: FixedClock
+) -> None:
+    await sealed(database, chain, 2)
+    for _ in range(2):
+        await put_key(database, ring, make_ring_key(KeyName.AUDIT_SEALS), clock)
+        head = await sealed(database, chain, 2)
+    elsewhere = AuditChain(database, KeyRing(SECRET), clock)  # a process that has not seen the ring yet
+    for verifier in (chain, elsewhere):
+        found = await verifier.verify(head)
+        assert (found.checked, found.wrong) == (6, 0)
+    tamper("UPDATE audit_records SET actor = 'somebody' WHERE id = 1")
+    assert kinds(await chain.verify(head)) == {"altered"}
+
+
+async def test_without_a_key_in_the_ring_nothing_is_sealed_and_nothing_lost(
+    database: Database, ring: KeyRing, chain: AuditChain, tamper: Tamper
+) -> None:
+    tamper("UPDATE key_ring SET name = 'secrets'")
+    await record(database, 1)
+    assert await chain.seal() == 0
+    tamper("UPDATE key_ring SET name = 'audit-seals'")
+    await sealed_now(chain)
+
+
+async def test_another_secret_key_and_a_ring_that_is_new_find_old_seals_and_people_again(
+    database: Database, postgres_url: str, tamper: Tamper, clock: FixedClock
+) -> None:
+    """From a release that had the keys of the audit from the secret key alone, to another secret key."""
+    await record(database, 2)
+    await put_key(database, KeyRing(SECRET), RingKey("0a0a0a0a", KeyName.AUDIT_SEALS, True, key_of_secret(SECRET)), clock)
+    assert await AuditChain(database, KeyRing(SECRET), clock).seal() == 2
+    tamper("DELETE FROM key_ring")
+    wishes = BootstrapWishes("default", None, "admin@example.com", "a long password")
+    async with open_metadata(postgres_url, clock, wishes, SECRET) as metadata:
+        person = metadata.audit.names.actor("u_abcdefghijklmnop")
+        assert person == AuditNames(SECRET).actor("u_abcdefghijklmnop")
+        await metadata.audit_chain.seal()
+        assert (await metadata.audit_chain.verify()).wrong == 0
+        await metadata.key_rings.rotate("operator")
+        await record(metadata.database, 1)
+        await metadata.audit_chain.seal()
+    rewrap_key_ring(postgres_url, SECRET, "another secret")
+    async with open_metadata(postgres_url, clock, wishes, "another secret") as metadata:
+        assert metadata.audit.names.actor("u_abcdefghijklmnop") == person
+        found = await metadata.audit_chain.verify()
+        assert (found.checked > 4, found.wrong) == (True, 0)
+        tamper("UPDATE audit_records SET action = 'key.revoke' WHERE id = 1")
+        assert kinds(await metadata.audit_chain.verify()) == {"altered"}
 
 
 async def test_a_record_that_commits_late_is_sealed_late(database: Database, chain: AuditChain, postgres_url: str) -> None:
@@ -175,8 +245,8 @@ async def test_a_record_that_commits_late_is_sealed_late(database: Database, cha
     assert (found.checked, found.wrong) == (3, 0)
 
 
-async def test_two_sealers_at_once_make_one_chain(database: Database, chain: AuditChain, clock: FixedClock) -> None:
-    other = AuditChain(database, ChainKey(SECRET), clock)
+async def test_two_sealers_at_once_make_one_chain(database: Database, chain: AuditChain, ring: KeyRing, clock: FixedClock) -> None:
+    other = AuditChain(database, ring, clock)
     for _ in range(5):
         await record(database, 4)
         await asyncio.gather(chain.seal(), other.seal(), chain.seal(), other.seal())

@@ -57,7 +57,7 @@ async def test_a_rotation_seals_every_secret_anew_and_keeps_the_old_keys(postgre
         sealed = rings.secrets.seal("p1", "elsewhere", "kept elsewhere")
         rotation = await rings.rotate("test")
         assert rotation.resealed == 2
-        assert rotation.keys == {name: ring.active(KeyName(name)).id for name in ("secrets", "personal-encrypt")}
+        assert rotation.keys == {name: ring.active(KeyName(name)).id for name in ("secrets", "personal-encrypt", "audit-seals")}
         assert ring.active(KeyName.SECRETS).id != old.id
         assert ring.active(KeyName.PERSONAL_HASH) == hash_key, "a person must stay the same person"
         assert rings.secrets.open("p1", "elsewhere", sealed) == "kept elsewhere"

@@ -1,23 +1,27 @@
 """Each seal holds the one before it."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from analytics.audit.chain import START, ChainKey, Head, Link, Walk, parse_head
 from analytics.errors import InvalidRequestError
 
-KEY = ChainKey("a secret")
+KEY, NEWER = ChainKey(b"a key"), ChainKey(b"a newer key")
 
 
-def links(*records: str) -> list[Link]:
+def links(*records: str, keys: Sequence[ChainKey] = (KEY,)) -> list[Link]:
+    """A chain, made by each of `keys` in turn and then by the last of them."""
     made: list[Link] = []
     for number, text in enumerate(records, start=1):
-        seal = KEY.seal(made[-1].seal if made else START, number, (text, None))
-        made.append(Link(number, 100 + number, KEY.id, seal, (text, None)))
+        key = keys[min(number, len(keys)) - 1]
+        seal = key.seal(made[-1].seal if made else START, number, (text, None))
+        made.append(Link(number, 100 + number, key.id, seal, (text, None)))
     return made
 
 
-def found(chain: list[Link], expected: Head | None = None) -> list[str]:
-    walk = Walk(KEY, expected)
+def found(chain: list[Link], expected: Head | None = None, keys: Sequence[ChainKey] = (KEY,)) -> list[str]:
+    walk = Walk(keys, expected)
     for link in chain:
         walk.step(link)
     walk.end()
@@ -47,10 +51,19 @@ def test_a_field_that_is_not_there_is_not_an_empty_one_and_none_runs_into_the_ne
     assert len(seals) == 7
 
 
-def test_the_key_is_made_from_the_secret() -> None:
-    other = ChainKey("another")
-    assert other.id != KEY.id
-    assert other.seal(START, 1, ("a",)) != KEY.seal(START, 1, ("a",))
+def test_another_key_makes_another_seal_and_has_another_id() -> None:
+    assert NEWER.id != KEY.id
+    assert NEWER.seal(START, 1, ("a",)) != KEY.seal(START, 1, ("a",))
+    assert found(links("a", keys=[NEWER])) == ["other-key"]
+
+
+def test_what_an_older_key_sealed_before_a_rotation_is_good_and_what_it_seals_later_is_not() -> None:
+    both = (KEY, NEWER)
+    assert found(links("a", "b", "c", keys=both), keys=both) == []
+    assert found(links("a", "b", "c", keys=[KEY, NEWER, KEY]), keys=both) == ["older-key"]
+    a, b, c = links("a", "b", "c", keys=both)
+    assert found([Link(1, a.record_id, a.key_id, a.seal, ("x", None)), b, c], keys=both) == ["altered"]
+    assert found([Link(1, a.record_id, NEWER.id, a.seal, a.fields), b, c], keys=both) == ["altered"]
 
 
 def test_a_head_is_read_as_it_was_printed() -> None:
