@@ -11,13 +11,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from analytics.api.auth import Access, AccessCheck, Allowed, bearer_credential, principal_of, record_request, session_token
+from analytics.api.auth import Access, AccessCheck, Allowed, admit, bearer_credential, principal_of, record_request, session_token
 from analytics.api.dependencies import OpenServices
 from analytics.api.paging import MAX_PAGE_ITEMS, Page, PageCursor, PageLimit, cut_page, decode_cursor
 from analytics.api.rates import charge_principal
 from analytics.api.schemas.audit import AuditHead, AuditItem, AuditVerification
 from analytics.audit.chain import parse_head
-from analytics.domain.access import Permission, require
+from analytics.domain.access import Permission
 from analytics.domain.time_range import parse_zone, resolve_range
 from analytics.metadata.audit_trail import AuditFilter, AuditRecord
 from analytics.services import Services
@@ -48,7 +48,7 @@ class AuditCheck(AccessCheck):
         principal = await principal_of(services, credential, session_token(request, services))
         await charge_principal(services, request.scope, principal)
         found = None if project is None else services.keys.project_by_slug(project)
-        require(principal, found, self.permission if project is not None else Permission.READ_WHOLE_AUDIT)
+        admit(services, principal, found, self.permission if project is not None else Permission.READ_WHOLE_AUDIT)
         return Access(principal, found)
 
 

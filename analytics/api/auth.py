@@ -18,7 +18,7 @@ from analytics.domain.access import PERSONAL, Permission, Person, Principal, Wri
 from analytics.domain.access_token import OPERATOR
 from analytics.domain.browser_cookie import CSRF_HEADER
 from analytics.domain.project import Project
-from analytics.errors import CsrfError, UnauthenticatedError
+from analytics.errors import CsrfError, ForbiddenError, NotFoundError, UnauthenticatedError
 from analytics.metadata.pool import Change
 from analytics.services import Services
 
@@ -51,11 +51,15 @@ class Access:
     @property
     def actor(self) -> str:
         """Who it is, for the log and the audit."""
-        return self.principal.project_id if isinstance(self.principal, WriteKey) else self.principal.id
+        return _actor(self.principal)
 
     def may(self, permission: Permission) -> bool:
         """Whether the same caller may also do `permission` here."""
         return may(self.principal, self.scope, permission)
+
+
+def _actor(principal: Principal) -> str:
+    return principal.project_id if isinstance(principal, WriteKey) else principal.id
 
 
 class AccessCheck:
@@ -72,14 +76,32 @@ class AccessCheck:
         principal = await principal_of(services, credential, session)
         await charge_principal(services, request.scope, principal)
         if session is not None and request.method not in SAFE_METHODS:
-            require_own_page(request, services, session)
+            try:
+                require_own_page(request, services, session)
+            except CsrfError:
+                record_refusal(services, _actor(principal), CsrfError.code)
+                raise
         slug = request.path_params.get("project")
         project = services.keys.project_by_slug(slug) if slug is not None else None
-        require(principal, project, self.permission)
+        admit(services, principal, project, self.permission)
         access = Access(principal, project)
         if self.action is not None:
             await record_request(services, request, access, self.action)
         return access
+
+
+def admit(services: Services, principal: Principal, project: Project | None, permission: Permission) -> None:
+    """Let `principal` do `permission` in `project`, as `require` decides; whom it refuses is recorded."""
+    try:
+        require(principal, project, permission)
+    except (ForbiddenError, NotFoundError):
+        record_refusal(services, _actor(principal), permission, project)
+        raise
+
+
+def record_refusal(services: Services, actor: str, what: str, project: Project | None = None) -> None:
+    """Record within a second that `actor` was refused `what`, with how often. Never waits, never fails."""
+    services.metadata.audit_queue.count(Change(actor, "access.refused", what, project.id if project else None))
 
 
 async def record_request(services: Services, request: Request, access: Access, action: str) -> None:
@@ -120,6 +142,15 @@ def require_own_page(request: Request, services: Services, session: str) -> None
 
 async def principal_of(services: Services, credential: str | None, session: str | None = None) -> Principal:
     """Whose credential, or else session, this is. Raises UnauthenticatedError, or MetadataUnavailableError if it cannot be known."""
+    try:
+        return await _principal_of(services, credential, session)
+    except UnauthenticatedError:
+        if credential or session:  # whoever shows none at all tried nothing
+            record_refusal(services, "anybody", "sign-in")
+        raise
+
+
+async def _principal_of(services: Services, credential: str | None, session: str | None) -> Principal:
     if session is not None and not credential:
         found = await services.metadata.browser_sessions.find(session)
         if found is None:

@@ -12,6 +12,7 @@ from analytics.domain.access import Permission
 
 router = APIRouter(prefix="/v1/projects/{project}/erasures", tags=["privacy"])
 MayErase = Annotated[Access, Allowed(Permission.ERASE)]
+MaySee = Annotated[Access, Allowed(Permission.ERASE, "erasure.read")]
 
 
 @router.post("", status_code=202)
@@ -24,7 +25,7 @@ async def erase_person(wanted: WantedErasure, access: MayErase, services: OpenSe
 
 
 @router.get("")
-async def list_erasures(access: MayErase, services: OpenServices, limit: PageLimit = 100, cursor: PageCursor = None) -> Page[ErasureAnswer]:
+async def list_erasures(access: MaySee, services: OpenServices, limit: PageLimit = 100, cursor: PageCursor = None) -> Page[ErasureAnswer]:
     """Erasures, newest first."""
     rows = await services.erasures.page(access.project.id, decode_cursor_after(cursor), limit + 1)
     kept, next_cursor = cut_page(rows, limit, lambda erasure: (erasure.requested_at.isoformat(), erasure.id))
@@ -32,6 +33,6 @@ async def list_erasures(access: MayErase, services: OpenServices, limit: PageLim
 
 
 @router.get("/{erasure_id}")
-async def read_erasure(erasure_id: str, access: MayErase, services: OpenServices) -> ErasureAnswer:
+async def read_erasure(erasure_id: str, access: MaySee, services: OpenServices) -> ErasureAnswer:
     """One erasure, with its receipt once it is finished."""
     return ErasureAnswer.of(await services.erasures.find(access.project.id, erasure_id))

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.responses import Response
 
-from analytics.api.auth import Access, AccessCheck, Allowed, bearer_credential, principal_of, record_request, session_token
+from analytics.api.auth import Access, AccessCheck, Allowed, admit, bearer_credential, principal_of, record_request, session_token
 from analytics.api.dependencies import OpenServices
 from analytics.api.event_stream import EventStream, server_sent
 from analytics.api.rates import charge_principal
@@ -26,7 +26,7 @@ from analytics.cache.live_feed import SampledEvent
 from analytics.cache.live_snapshot import LiveSnapshot
 from analytics.cache.live_view import LiveView
 from analytics.cache.tickets import TicketGrant
-from analytics.domain.access import Permission, Person, Principal, Scope, Token, require
+from analytics.domain.access import Permission, Person, Principal, Scope, Token
 from analytics.domain.access_token import OPERATOR
 from analytics.errors import RateLimitedError, RequestError, ShuttingDownError, StoreError, UnauthenticatedError
 from analytics.metadata.pool import Change
@@ -68,7 +68,7 @@ class WatcherCheck(AccessCheck):
             found = await principal
             await charge_principal(services, request.scope, found)
             project = services.keys.project_by_slug(slug)
-            require(found, project, self.permission)
+            admit(services, found, project, self.permission)
             return Access(found, project)
 
         session = session_token(request, services)
@@ -107,7 +107,9 @@ async def _record(services: Services, request: Request, access: Access) -> None:
 
 
 @router.post("/ticket")
-async def create_ticket(access: Annotated[Access, Allowed(Permission.WATCH_LIVE)], services: OpenServices) -> LiveTicketAnswer:
+async def create_ticket(
+    access: Annotated[Access, Allowed(Permission.WATCH_LIVE, "live-ticket.create")], services: OpenServices
+) -> LiveTicketAnswer:
     """A ticket for a browser's EventSource, which can send no header: good once, for a minute."""
     person = access.principal if isinstance(access.principal, Person) else None
     grant = TicketGrant(

@@ -25,7 +25,10 @@ async def create_user(wanted: NewUser, access: Annotated[Access, Allowed(Permiss
 
 @router.get("/users")
 async def list_users(
-    access: MayManageUsers, services: OpenServices, limit: PageLimit = 100, cursor: PageCursor = None
+    access: Annotated[Access, Allowed(Permission.MANAGE_USERS, "user.list")],
+    services: OpenServices,
+    limit: PageLimit = 100,
+    cursor: PageCursor = None,
 ) -> Page[UserRecordAnswer]:
     """Everybody, by address. Owners only."""
     after: str | None = decode_cursor(cursor, str)[0] if cursor else None
@@ -35,7 +38,9 @@ async def list_users(
 
 
 @router.get("/users/{email}")
-async def read_user(email: str, access: MayManageUsers, services: OpenServices) -> UserRecordAnswer:
+async def read_user(
+    email: str, access: Annotated[Access, Allowed(Permission.MANAGE_USERS, "user.read")], services: OpenServices
+) -> UserRecordAnswer:
     """One person. Owners only."""
     return UserRecordAnswer.model_validate(await services.metadata.users.record(email))
 
@@ -48,7 +53,12 @@ async def change_user(email: str, wanted: UserUpdate, access: MayManageUsers, se
 
 
 @router.get("/projects/{project}/members")
-async def list_members(access: MayManage, services: OpenServices, limit: PageLimit = 100, cursor: PageCursor = None) -> Page[MemberAnswer]:
+async def list_members(
+    access: Annotated[Access, Allowed(Permission.MANAGE_MEMBERS, "member.list")],
+    services: OpenServices,
+    limit: PageLimit = 100,
+    cursor: PageCursor = None,
+) -> Page[MemberAnswer]:
     """Members by address. Owners are of every project and not listed."""
     after: str | None = decode_cursor(cursor, str)[0] if cursor else None
     rows = await services.metadata.members.page(access.project.id, after, limit + 1)

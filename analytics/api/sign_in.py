@@ -1,16 +1,18 @@
 """`/v1/auth` and `/v1/me`: signing in, staying signed in, and who one is."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Request
 
-from analytics.api.auth import Access, Allowed
+from analytics.api.auth import Access, Allowed, record_refusal
 from analytics.api.dependencies import OpenServices
 from analytics.api.schemas.people import Me, Membership
 from analytics.api.schemas.sign_in import NewPassword, Refresh, SignedIn, SigningKeyAnswer, SigningKeysAnswer
+from analytics.audit.names import claimed
 from analytics.domain.access import Permission, Person, Token, is_of
 from analytics.domain.access_token import ACCESS_SECONDS, ends_at
-from analytics.errors import ForbiddenError, UnauthenticatedError
+from analytics.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+from analytics.metadata.pool import Change
 from analytics.metadata.refresh_tokens import KnownPassword
 from analytics.services import Services
 
@@ -35,7 +37,11 @@ async def sign_in(
 @router.post("/auth/refresh")
 async def refresh(body: Refresh, services: OpenServices) -> SignedIn:
     """The next access token and the next refresh token. A refresh token used twice signs all of its family out."""
-    user_id, family_id, token = await services.metadata.refresh_tokens.rotate(body.refresh_token)
+    try:
+        user_id, family_id, token = await services.metadata.refresh_tokens.rotate(body.refresh_token)
+    except UnauthenticatedError:
+        record_refusal(services, "anybody", "refresh-token")  # the sign-in it is of, if any, has a record of its own
+        raise
     return _signed_in(services.signer.for_person(user_id, family_id), token)
 
 
@@ -57,10 +63,9 @@ async def sign_out_everywhere(access: MayChangeSelf, services: OpenServices) -> 
 async def change_password(wanted: NewPassword, request: Request, access: MayChangeSelf, services: OpenServices) -> None:
     """Change one's own password; ends all other sign-ins."""
     person, _ = signed_in_person(access)
-    place = address_of(request)
-    await services.sign_in_brake.attempt(person.email, place)
+    await brake(request, services, "password", person.email)
     await services.metadata.users.change_password(person, wanted.current_password, wanted.new_password)
-    await services.sign_in_brake.succeeded(person.email, place)
+    await services.sign_in_brake.succeeded(person.email, address_of(request))
 
 
 @router.post("/auth/signing-keys/rotate")
@@ -101,15 +106,24 @@ def address_of(request: Request) -> str:
 
 async def check_password(request: Request, services: Services, username: str, password: str) -> KnownPassword:
     """Who this is. Raises UnauthenticatedError, alike for an unknown name and a wrong password, or RateLimitedError after too many."""
-    place = address_of(request)
-    await services.sign_in_brake.attempt(username, place)
+    await brake(request, services, "sign-in", username)
     try:
         known = await services.metadata.users.sign_in(username, password)
     except UnauthenticatedError:
         await services.metadata.audit.record_failed_sign_in(username)
         raise
-    await services.sign_in_brake.succeeded(username, place)
+    await services.sign_in_brake.succeeded(username, address_of(request))
     return known
+
+
+async def brake(request: Request, services: Services, what: Literal["sign-in", "password", "reset"], name: str) -> None:
+    """Count a try of somebody who says to be `name`. Raises RateLimitedError after too many, and records that."""
+    counted = services.forgot_brake if what == "reset" else services.sign_in_brake
+    try:
+        await counted.attempt(name, address_of(request))
+    except RateLimitedError:
+        services.metadata.audit_queue.count(Change(claimed(name), f"{what}.braked"))
+        raise
 
 
 def signed_in_person(access: Access) -> tuple[Person, str]:

@@ -17,11 +17,11 @@ HASH_CHARACTERS = 32
 
 
 def kind_of(actor: str) -> str:
-    """What an actor is, by its id: person, token, write-key, operator, service, or address (of somebody who only claims to have it)."""
+    """What an actor is, by its id: person, token, write-key, operator, anybody, service, or address (that somebody only claims to have)."""
     if "@" in actor:
         return "address"
-    if actor == "operator":
-        return "operator"
+    if actor in ("operator", "anybody"):
+        return actor
     if actor == "ticket":
         return "token"
     return _KINDS.get(actor[:2], "service")
@@ -30,6 +30,11 @@ def kind_of(actor: str) -> str:
 def key_of_secret(secret_key: str) -> bytes:
     """The key of names that a key ring begins with; it stays, whatever the secret key is later."""
     return hmac.new(secret_key.encode("utf-8"), b"analytics audit names v1", hashlib.sha256).digest()
+
+
+def claimed(name: str) -> str:
+    """Somebody who only says to have this name, as an actor: an address, so that no name can pass for a person's id or for the operator."""
+    return name if "@" in name else f"{name}@"
 
 
 class AuditNames:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from analytics.audit.log import AuditLog, AuditRow, Change
-from analytics.audit.names import AuditNames
+from analytics.audit.names import AuditNames, claimed
 from analytics.audit.origin import Origin
 from analytics.metadata.pool import Database
 from analytics.statements import postgres
@@ -61,7 +61,7 @@ class AuditTrail:
     async def record_failed_sign_in(self, email: str) -> None:
         """Keep that somebody who claimed this address was not let in; takes as long where nobody has the address."""
         person = await self._id_of(email)
-        await self.record(Change(email if "@" in email else f"{email}@", "sign-in.failed", person))
+        await self.record(Change(claimed(email), "sign-in.failed", person))
 
     def row(self, change: Change, origin: Origin, at: datetime) -> AuditRow:
         """A record for a later `write`."""

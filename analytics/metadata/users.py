@@ -95,6 +95,8 @@ class Users:
         async with self._database.read() as connection:
             row = await connection.one(postgres("users")["for_password"], id=person.id)
         if not await self._passwords.matches(current, row["password_hash"] if row else None) or row is None:
+            async with self._database.change(Change(person.id, "password.failed", person.id)):
+                pass  # only the record of it
             raise InvalidRequestError("The current password is wrong.", [FieldError("/current_password", "is wrong")])
         check_password(new, person.email, "/new_password")
         if new == current:

@@ -106,7 +106,7 @@ async def test_sign_ins_failures_and_reuse_are_recorded(api: Api) -> None:
     for status in (200, 401):
         answer = await api.client.post("/v1/auth/refresh", json={"refresh_token": signed_in["refresh_token"]})
         assert answer.status_code == status
-    found = rows(api, before)
+    found = [row for row in rows(api, before) if row["action"] != "access.refused"]
     assert [row["action"] for row in found] == [
         "sign-in.succeeded",
         "sign-in.failed",
@@ -118,6 +118,46 @@ async def test_sign_ins_failures_and_reuse_are_recorded(api: Api) -> None:
     assert [row["target_id"] for row in found[1:3]] == [person, None]
     (address,) = {row["address"] for row in found}
     assert address.startswith("192.0.2.")  # one of those that the tests call from
+
+
+async def test_tries_that_the_brake_refuses_are_recorded_with_how_often(api: Api) -> None:
+    names, email = api.services.metadata.audit.names, await api.make_user()
+    await api.services.metadata.audit_queue.flush()
+    before = rows(api)[-1]["id"]
+    statuses = [
+        (
+            await api.client.post("/v1/auth/token", data={"username": email, "password": "wrong"}, headers={"x-request-id": "guess"})
+        ).status_code
+        for _ in range(8)
+    ]
+    assert statuses == [401] * 5 + [429] * 3
+    await api.services.metadata.audit_queue.flush()
+    braked = [row for row in rows(api, before) if row["action"] == "sign-in.braked"]
+    assert {row["actor"] for row in braked} == {names.actor(email)}
+    assert sum(row["after"]["times"] for row in braked) == 3
+    found = (await api.owner.get("/v1/audit", params={"actor": email, "action": "sign-in"})).json()["items"]
+    assert {item["action"] for item in found} == {"sign-in.failed", "sign-in.braked"}
+
+
+async def test_a_wrong_password_at_its_change_and_a_made_up_credential_or_link_are_recorded(api: Api) -> None:
+    names, email = api.services.metadata.audit.names, await api.make_user()
+    person = rows(api)[-1]["target_id"]
+    caller = await api.signed_in(email)
+    await api.services.metadata.audit_queue.flush()
+    before = rows(api)[-1]["id"]
+    wrong = {"current_password": "wrong", "new_password": "another horse battery"}
+    assert (await caller.post("/v1/auth/password", wrong)).status_code == 422
+    assert (await api.bearer("at_" + "x" * 43).get("/v1/me")).status_code == 401
+    assert (await api.nobody.post("/v1/auth/accept", {"token": "in_x", "password": PASSWORD})).status_code == 422
+    assert (await api.nobody.get("/v1/me")).status_code == 401
+    await api.services.metadata.audit_queue.flush()
+    found = {(row["action"], row["actor"], row["target_id"]) for row in rows(api, before)}
+    nobody = names.actor("anybody")
+    assert found == {
+        ("password.failed", person, person),
+        ("access.refused", nobody, "sign-in"),
+        ("access.refused", nobody, "link"),
+    }
 
 
 async def test_every_read_of_personal_data_is_recorded_once(api: Api) -> None:

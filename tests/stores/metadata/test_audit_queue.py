@@ -66,6 +66,40 @@ async def test_while_postgresql_is_away_they_wait_and_reads_of_persons_are_refus
     assert written(postgres_url) == [("audit.dropped", 2), ("query.trends", 2), ("query.trends", 3), ("query.trends", 4)]
 
 
+async def test_refusals_that_are_alike_are_one_record_and_a_flood_is_a_few(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_queue, "MAX_ALIKE", 3)
+    refused = Change("u_abcdefghijklmnop", "access.refused", "manage-keys", "p_1")
+    async with Relay.to_postgres(postgres_url) as relay, open_database(relay.url, wait_seconds=0.5, audit=LOG) as database:
+        queue = AuditQueue(AuditTrail(database, LOG), SystemClock())
+        for address in ("203.0.113.1", "203.0.113.2"):
+            with request_from(address, "request"):
+                for _ in range(3):
+                    queue.count(refused)
+        await relay.cut()
+        with pytest.raises(MetadataUnavailableError):
+            await queue.flush()
+        with request_from("203.0.113.1", "later"):
+            queue.count(refused)
+        for number in range(100):
+            queue.count(Change(f"name-{number}@example.org", "sign-in.braked"))
+        await relay.mend()
+        for _ in range(50):
+            try:
+                await queue.flush()
+                break
+            except MetadataUnavailableError:
+                await asyncio.sleep(0.1)
+        await queue.flush()
+    with psycopg.connect(postgres_url) as connection:
+        found = connection.execute("SELECT action, address, after->>'times', actor_kind FROM audit_records ORDER BY address, id").fetchall()
+    assert found == [
+        ("access.refused", "203.0.113.1", "4", "person"),
+        ("access.refused", "203.0.113.2", "3", "person"),
+        ("sign-in.braked", None, "1", "address"),
+        ("sign-in.braked", None, "99", "service"),
+    ]
+
+
 async def test_they_are_written_by_themselves_and_at_the_end(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_queue, "FLUSH_SECONDS", 0.01)
     async with open_database(postgres_url, audit=LOG) as database:
