@@ -6,7 +6,7 @@ The one thing to know: parts open in order, close in reverse, also when opening 
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from email.errors import MessageError
 from functools import partial
@@ -14,6 +14,7 @@ from functools import partial
 import anyio.to_thread
 import structlog
 
+from analytics.background import running
 from analytics.cache.connection import Cache
 from analytics.cache.live import LiveCounters
 from analytics.cache.live_feed import LiveFeed
@@ -220,13 +221,8 @@ async def _migrated(warehouse: Warehouse, schema: WarehouseSchema) -> AsyncGener
                     said = error.detail
                     _log.error("the warehouse cannot be migrated", code=error.code, detail=error.detail)
 
-    task = asyncio.create_task(keep_trying(), name="migrate-warehouse")
-    try:
+    async with running(keep_trying(), "migrate-warehouse"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def _until_migrated(schema: WarehouseSchema) -> None:

@@ -8,11 +8,13 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+from analytics.background import end
 
 SLOW_SECONDS = 15.0
 HEARTBEAT_SECONDS = 15.0
@@ -45,11 +47,7 @@ class EventStream(Response):
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sending, leaving):
-                task.cancel()
-            for task in (sending, leaving):
-                with suppress(asyncio.CancelledError):
-                    await task
+            await end(sending, leaving)
 
     async def _send_all(self, send: Send) -> None:
         async with aclosing(self._source) as source:

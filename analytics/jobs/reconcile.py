@@ -8,6 +8,7 @@ from uuid import uuid4
 import anyio.to_thread
 import structlog
 
+from analytics.background import running
 from analytics.clock import Clock
 from analytics.errors import AnalyticsError
 from analytics.jobs.schedule import reconciliation_is_due
@@ -83,13 +84,8 @@ class ReconcileJob:
                 await self._run(claim, wanted)
 
     async def _run(self, claim: Claim, wanted: Reconciliation) -> None:
-        watch = asyncio.create_task(self._watch(claim), name="reconcile-claim")
-        try:
+        async with running(self._watch(claim), "reconcile-claim"):
             await anyio.to_thread.run_sync(self._reconciliations.run, wanted)
-        finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
 
     async def _watch(self, claim: Claim) -> None:
         while True:

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC
 
 import anyio.to_thread
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from analytics.background import running
 from analytics.jobs.erase import EraseJob
 from analytics.jobs.reconcile import ReconcileJob
 from analytics.jobs.seal_audit import seal_each_second
@@ -23,22 +24,17 @@ async def jobs_running(services: Services) -> AsyncGenerator[None]:
     scheduler = AsyncIOScheduler(timezone=UTC)
     scheduler.add_job(job.look, "interval", seconds=TICK_SECONDS, misfire_grace_time=None, coalesce=True)
     task = asyncio.create_task(job.run(), name="reconcile")
-    sealing = asyncio.create_task(seal_each_second(services.metadata.audit_chain), name="seal-audit")
     erase = EraseJob(services.erasing, services.metadata.database, services.warehouse_schema, services.clock)
     services.erasures.on_request = erase.look_soon
-    erasing = asyncio.create_task(erase.run(), name="erase")
-    scheduler.start()
     try:
-        yield
+        async with running(seal_each_second(services.metadata.audit_chain), "seal-audit"), running(erase.run(), "erase"):
+            scheduler.start()
+            try:
+                yield
+            finally:
+                scheduler.shutdown(wait=False)
+                services.erasing.stop()
     finally:
-        scheduler.shutdown(wait=False)
-        sealing.cancel()
-        with suppress(asyncio.CancelledError):
-            await sealing
-        services.erasing.stop()
-        erasing.cancel()
-        with suppress(asyncio.CancelledError):
-            await erasing
         # Not cancelled: a run goes on in a thread of its own until it has come to an end.
         await anyio.to_thread.run_sync(job.stop)
         await task

@@ -5,11 +5,11 @@ The one thing to know: a link carries its token behind `#`, which browsers send 
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any
 
 import structlog
 
+from analytics.background import end
 from analytics.errors import AnalyticsError
 from analytics.mail.mailer import Mailer
 
@@ -64,10 +64,7 @@ class Letters:
 
     async def aclose(self) -> None:
         """Give up what is under way."""
-        for task in tuple(self._under_way):
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await end(*self._under_way)
 
     async def _send(self, email: str, subject: str, text: str) -> bool:
         if self._mailer is None:

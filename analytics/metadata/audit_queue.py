@@ -16,6 +16,7 @@ import structlog
 
 from analytics.audit.log import Change
 from analytics.audit.origin import Origin, current_origin
+from analytics.background import running
 from analytics.clock import Clock
 from analytics.errors import AnalyticsError, StoreError
 from analytics.metadata.audit_trail import AuditTrail
@@ -128,12 +129,9 @@ class AuditQueue:
 async def open_audit_queue(trail: AuditTrail, clock: Clock) -> AsyncGenerator[AuditQueue]:
     """A queue that is flushed each second, and once more at the end."""
     queue = AuditQueue(trail, clock)
-    flushing = asyncio.create_task(queue.run(), name="audit-queue")
     try:
-        yield queue
+        async with running(queue.run(), "audit-queue"):
+            yield queue
     finally:
-        flushing.cancel()
-        with suppress(asyncio.CancelledError):
-            await flushing
         with suppress(StoreError):
             await queue.flush()

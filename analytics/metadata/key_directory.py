@@ -16,6 +16,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
+from analytics.background import running
 from analytics.clock import Clock, SystemClock
 from analytics.crypto.key_ring import KeyRing
 from analytics.domain.access_token import SigningKey
@@ -213,10 +214,5 @@ async def open_key_directory(
     """A directory that is loaded and follows. Raises MetadataUnavailableError if the first reading fails."""
     directory = KeyDirectory(database, clock, ring)
     await directory.refresh()
-    following = asyncio.create_task(directory.follow(url), name="key-directory")
-    try:
+    async with running(directory.follow(url), "key-directory"):
         yield directory
-    finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
+from analytics.background import running
 from analytics.clock import Clock
 from analytics.errors import MetadataUnavailableError
 from analytics.metadata.pool import Database
@@ -61,12 +62,9 @@ class TokenUses:
 async def token_uses_written(database: Database, clock: Clock) -> AsyncGenerator[TokenUses]:
     """Uses that are written as long as the block runs, and once more at its end."""
     uses = TokenUses(database, clock)
-    writing = asyncio.create_task(uses.keep_writing(), name="token-uses")
     try:
-        yield uses
+        async with running(uses.keep_writing(), "token-uses"):
+            yield uses
     finally:
-        writing.cancel()
-        with suppress(asyncio.CancelledError):
-            await writing
         with suppress(MetadataUnavailableError):
             await uses.write()

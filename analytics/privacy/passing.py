@@ -5,11 +5,12 @@ The one thing to know: an erasure begins only when every spool has passed it; wh
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import anyio.to_thread
 import structlog
 
+from analytics.background import running
 from analytics.cache.live_feed import LiveFeed
 from analytics.errors import AnalyticsError
 from analytics.ingest.ingestor import Ingestor, Request
@@ -42,13 +43,8 @@ class SpoolPassing:
     async def running(self) -> AsyncGenerator[None]:
         """Be known, before the first event comes in, and run as long as the block does. Raises MetadataUnavailableError."""
         await self._erasures.report_node(self._spool.node, 0)
-        task = asyncio.create_task(self.run(), name="spool-passing")
-        try:
+        async with running(self.run(), "spool-passing"):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def run(self) -> None:
         """Until cancelled."""

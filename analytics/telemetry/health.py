@@ -14,6 +14,7 @@ from typing import Literal
 
 import structlog
 
+from analytics.background import end
 from analytics.errors import AnalyticsError
 from analytics.telemetry.metrics import Metrics
 
@@ -111,9 +112,7 @@ class HealthMonitor:
                         await known.wait()
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*tasks)
 
     async def _watch(self, name: str) -> None:
         while True:
