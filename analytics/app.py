@@ -8,12 +8,14 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from analytics.api import (
+    accept_page,
     account_links,
     audit,
     browser_session,
     docs,
     erasures,
     health,
+    invitations,
     keys,
     live,
     people,
@@ -41,6 +43,8 @@ ROUTERS = (
     sign_in.router,
     browser_session.router,
     account_links.router,
+    accept_page.router,
+    invitations.router,
     projects.router,
     keys.router,
     tokens.router,

@@ -97,6 +97,28 @@ def invite(line: CommandLine, email: str, name: str, project: str | None, role: 
 
 
 @user.command()
+@click.option("--project", metavar="SLUG", help="Into this project alone.")
+@pass_command_line
+def invitations(line: CommandLine, project: str | None) -> None:
+    """List who is invited and has not come yet."""
+    with connect(line) as service:
+        items = every_item(service, "/v1/invitations" if project is None else project_path(project, "invitations"))
+    line.answer(items, table(items, "id", "email", "project", "role", "expires_at"))
+
+
+@user.command()
+@click.argument("invitation_id")
+@click.option("--project", metavar="SLUG", help="The project it is into; owners need not say.")
+@pass_command_line
+def cancel(line: CommandLine, invitation_id: str, project: str | None) -> None:
+    """End an invitation; its id is in `analytics user invitations`."""
+    path = "/v1/invitations/" + quote(invitation_id, safe="") if project is None else project_path(project, "invitations", invitation_id)
+    with connect(line) as service:
+        service.delete(path)
+    line.answer({"cancelled": invitation_id}, "The invitation is ended; its link opens nothing any more.")
+
+
+@user.command()
 @click.argument("email")
 @pass_command_line
 def reset(line: CommandLine, email: str) -> None:

@@ -1,6 +1,7 @@
 """What the service writes to people about their accounts, and the links in it.
 
-The one thing to know: a link carries its token behind `#`, which browsers send to no server, so it stands in no log.
+The one thing to know: a link carries its token in the query, so that the page works without scripts. It is good once, our log keeps no
+queries, and the page sends no referrer and holds nothing from elsewhere; whoever only looks at it (a scanner of mail) uses nothing up.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ class Letters:
 
     def link(self, token: str) -> str:
         """Where a token is used: an address if the service knows its own, else the path alone."""
-        return f"{self._public_url}{ACCEPT_PATH}#token={token}"
+        return f"{self._public_url}{ACCEPT_PATH}?token={token}"
 
     async def invitation(self, email: str, token: str) -> bool:
         """Mail an invitation; False if there is no mail. Raises MailUnavailableError."""

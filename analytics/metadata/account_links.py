@@ -30,6 +30,27 @@ class AccountLink:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """An open invitation, without its secret. `project_id` and `role` are None for one into no project."""
+
+    id: str
+    email: str
+    name: str
+    project_id: str | None
+    role: Role | None
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLink:
+    """What a link that is still good is for."""
+
+    is_reset: bool
+    email: str
+
+
 class AccountLinks:
     """All open links."""
 
@@ -87,20 +108,47 @@ class AccountLinks:
             )
         return link
 
+    async def invitations(self, project_id: str | None, after: tuple[str, str] | None, limit: int) -> list[Invitation]:
+        """At most `limit` open invitations into a project (None: all there are), oldest first, after (created_at as ISO 8601, id)."""
+        created_at, last_id = after or (None, None)
+        async with self._database.read() as connection:
+            rows = await connection.all(
+                postgres("account_links")["invitations"],
+                project_id=project_id,
+                after_created_at=created_at,
+                after_id=last_id,
+                limit=limit,
+                now=self._clock.now(),
+            )
+        return [Invitation(role=Role(role) if (role := row.pop("role")) else None, **row) for row in rows]
+
+    async def cancel(self, actor: str, project_id: str | None, invitation_id: str) -> None:
+        """End an invitation into a project (None: wherever it is into). Raises NotFoundError."""
+        async with self._database.change(Change(actor, "invitation.cancel", "link", project_id)) as connection:
+            row = await connection.one(postgres("account_links")["cancel_invitation"], id=invitation_id, project_id=project_id)
+            if row is None:
+                raise NotFoundError
+            connection.change.target, connection.change.project_id = row["email"], row["project_id"]
+            connection.change.before = {"role": row["role"]}
+
+    async def find(self, token: str) -> OpenLink | None:
+        """What a link is for; None if it is not good (any more). Uses nothing up."""
+        async with self._database.read() as connection:
+            row = await connection.one(postgres("account_links")["find"], token_hash=token_hash(token), now=self._clock.now())
+        return OpenLink(row["kind"] == "reset", row["email"]) if row else None
+
     async def accept(self, token: str, password: str) -> str:
         """Use a link up with a password; the address it was for.
 
         Raises InvalidRequestError naming the field that is wrong, or ConflictError if the invited are there meanwhile.
         """
-        statements = postgres("account_links")
-        async with self._database.read() as connection:
-            known = await connection.one(statements["find"], token_hash=token_hash(token), now=self._clock.now())
+        known = await self.find(token)
         if known is None:
             raise _not_good()
-        check_password(password, known["email"], "/password")
+        check_password(password, known.email, "/password")
         password_hash = await self._passwords.hash(password)
         try:
-            return await self._take(token, password_hash, known["kind"])
+            return await self._take(token, password_hash, "reset" if known.is_reset else "invitation")
         except ConflictError as error:
             raise ConflictError("There is somebody with this address already: sign in, or ask for another password.") from error
 

@@ -8,7 +8,7 @@ from analytics.clock import Clock
 from analytics.domain.access import Person, Role
 from analytics.domain.password import check_password
 from analytics.errors import ConflictError, FieldError, InvalidRequestError, NotFoundError, UnauthenticatedError
-from analytics.metadata.pool import Change, Connection, Database, Row
+from analytics.metadata.pool import Change, ChangeConnection, Connection, Database, Row
 from analytics.metadata.refresh_tokens import KnownPassword, end_families
 from analytics.metadata.secrets import Passwords, make_id
 from analytics.statements import postgres
@@ -149,6 +149,7 @@ class Users:
             connection.change.target = before.id
             connection.change.before = {"is_owner": before.is_owner, "disabled": before.disabled}
             connection.change.after = {"is_owner": is_owner, "disabled": shut_out, "renamed": name != before.name}
+            await end_unfounded_invitations(connection, before.id)
             return await _record_of(connection, email)
 
 
@@ -178,6 +179,7 @@ class Members:
                 role=role.value,
                 created_at=self._clock.now(),
             )
+            await end_unfounded_invitations(connection, person["id"])
         return Member(person["email"], person["name"], role, row["created_at"] if row else self._clock.now())
 
     async def remove(self, actor: str, project_id: str, email: str) -> None:
@@ -187,6 +189,7 @@ class Members:
             connection.change.before = await connection.one(postgres("members")["remove"], project_id=project_id, user_id=person["id"])
             if connection.change.before is None:
                 raise NotFoundError
+            await end_unfounded_invitations(connection, person["id"])
 
     async def _person(self, email: str) -> Row:
         async with self._database.read() as connection:
@@ -207,6 +210,13 @@ async def insert_user(connection: Connection, person: Person, password_hash: str
         is_owner=person.is_owner,
         created_at=clock.now(),
     )
+
+
+async def end_unfounded_invitations(connection: ChangeConnection, user_id: str) -> None:
+    """End what invitations a person made while they were more than they are now: else one could come back by an own one."""
+    ended = await connection.run(postgres("account_links")["forget_unfounded"], user_id=user_id)
+    if ended:
+        connection.change.after = {**(connection.change.after or {}), "invitations_ended": ended}
 
 
 def person_of(row: Row) -> Person:

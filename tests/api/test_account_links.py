@@ -30,7 +30,7 @@ def address() -> str:
 
 
 def token_of(link: str) -> str:
-    path, _, token = link.partition("#token=")
+    path, _, token = link.partition("?token=")
     assert path.endswith("/accept")
     return token
 
@@ -64,7 +64,7 @@ async def test_an_invited_person_chooses_the_password_and_is_what_the_invitation
     answer = await admin.post("/v1/invitations", {"email": email, "name": "Ada", "project": project["slug"], "role": "analyst"})
     assert answer.status_code == 201, answer.text
     made = answer.json()
-    assert (made["email"], made["mailed"], made["link"].startswith("/accept#token=")) == (email, False, True)
+    assert (made["email"], made["mailed"], made["link"].startswith("/accept?token=")) == (email, False, True)
     used = await api.nobody.post("/v1/auth/accept", {"token": token_of(made["link"]), "password": NEW})
     assert (used.status_code, used.json()) == (200, {"email": email})
     signed_in = await api.client.post("/v1/auth/token", data={"username": email, "password": NEW})
@@ -201,13 +201,13 @@ async def test_with_mail_links_are_mailed_and_answered_to_nobody(api: Api, start
         made = (await api.owner.post("/v1/invitations", {"email": email})).json()
         assert (made["mailed"], made["link"]) == (True, None)
         text = (await box.one_for(email)).get_content()
-        (link,) = [line for line in text.splitlines() if "#token=" in line]
-        assert link.startswith("https://analytics.example.com/accept#token=")
+        (link,) = [line for line in text.splitlines() if "?token=" in line]
+        assert link.startswith("https://analytics.example.com/accept?token=")
         assert await accepted(api, token_of(link)) == 200
         box.received.clear()
 
         assert (await api.owner.post(f"/v1/users/{email}/reset")).json()["link"] is None
-        (link,) = [line for line in (await box.one_for(email)).get_content().splitlines() if "#token=" in line]
+        (link,) = [line for line in (await box.one_for(email)).get_content().splitlines() if "?token=" in line]
         assert await accepted(api, token_of(link), PASSWORD) == 200
 
         box.refuse = True
@@ -221,8 +221,8 @@ async def test_who_forgot_is_mailed_and_the_answer_tells_nothing(api: Api, start
     async with mailing(api, box, None):
         answers = [await api.nobody.post("/v1/auth/forgot", {"email": someone}) for someone in (email, address(), "no address", "\x00")]
         assert {(answer.status_code, answer.text) for answer in answers} == {(202, answers[0].text)}
-        (link,) = [line for line in (await box.one_for(email)).get_content().splitlines() if "#token=" in line]
-        assert link.startswith("/accept#token=")
+        (link,) = [line for line in (await box.one_for(email)).get_content().splitlines() if "?token=" in line]
+        assert link.startswith("/accept?token=")
         assert await accepted(api, token_of(link)) == 200
         assert await signs_in(api, email, NEW)
     assert [to for _, to, _ in box.received] == [[email]]

@@ -110,7 +110,7 @@ async def test_a_person_is_invited_reset_shut_out_and_let_in_by_command(api: Api
     email = "invited-by-cli@example.org"
 
     async def accept(link: str) -> None:
-        token = link.removesuffix("\n").partition("#token=")[2]
+        token = link.removesuffix("\n").partition("?token=")[2]
         answer = await api.nobody.post("/v1/auth/accept", {"token": token, "password": PASSWORD})
         assert answer.status_code == 200, answer.text
 

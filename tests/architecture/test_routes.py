@@ -27,6 +27,9 @@ PUBLIC = {
     # the framework's
     *((method, "/openapi.json") for method in ("GET", "HEAD")),
     # the documentation of the routes
+    # the page of a link: its token is the credential
+    ("GET", "/accept"),
+    ("POST", "/accept"),
     *(("GET", path) for path in ("/docs", "/docs/start.js", "/docs/{name}")),
 }
 

@@ -92,6 +92,14 @@ async def _erasure(world: World, school: School) -> Mapping[str, str]:
     return {"erasure_id": made.json()["id"]}
 
 
+async def _invitation(world: World, school: School) -> Mapping[str, str]:
+    body = {"email": f"{uuid4().hex}@example.org", "project": school.slug, "role": "viewer"}
+    made = await world.api.owner.post("/v1/invitations", body)
+    assert made.status_code == 201, made.text
+    items = (await world.api.owner.get(f"/v1/projects/{school.slug}/invitations", params={"limit": 1000})).json()["items"]
+    return {"invitation_id": next(item["id"] for item in items if item["email"] == body["email"])}
+
+
 async def _page_part(world: World, school: School) -> Mapping[str, str]:
     return {"name": "swagger-ui.css"}
 
@@ -112,6 +120,12 @@ RECIPES: Mapping[str, Recipe] = {
     "POST /v1/auth/password": Recipe(body={"current_password": PASSWORD, "new_password": "another battery staple"}, people=True),
     "POST /v1/auth/forgot": Recipe(body={"email": "<new>@example.org"}, public=True, statuses=frozenset({429})),
     "POST /v1/auth/accept": Recipe(body={"token": "<new>", "password": PASSWORD}, public=True, statuses=frozenset({422})),
+    "GET /accept": Recipe(query={"token": "<new>"}, public=True, statuses=frozenset({410})),
+    "POST /accept": Recipe(form={"token": "x", "password": PASSWORD, "again": PASSWORD}, public=True, statuses=frozenset({410})),
+    "GET /v1/invitations": Recipe(query={"limit": "1000"}, shows=("invited",)),
+    "DELETE /v1/invitations/{invitation_id}": Recipe(values=_invitation),
+    f"GET {_P}/invitations": Recipe(query={"limit": "1000"}, shows=("invited",)),
+    f"DELETE {_P}/invitations/{{invitation_id}}": Recipe(values=_invitation),
     "POST /v1/auth/signing-keys/rotate": Recipe(),
     "POST /v1/invitations": Recipe(
         body={"email": "<new>@example.org", "project": "<project>", "role": "viewer"}, asks=Permission.MANAGE_MEMBERS

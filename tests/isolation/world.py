@@ -11,7 +11,7 @@ from tests.fixtures.api import PASSWORD, Api, Caller
 SCOPES = ("read", "personal-data", "sql", "manage", "endpoint:marks")
 MARKS = (
     *("project_name", "event_name", "user", "anonymous", "session", "event_id", "property", "url", "title", "context"),
-    *("rejected_user", "rejected_property", "key_name", "token_name", "member_name"),
+    *("rejected_user", "rejected_property", "key_name", "token_name", "member_name", "invited"),
 )
 ROLES = ("viewer", "analyst", "editor", "admin")
 
@@ -74,6 +74,8 @@ async def make_school(api: Api) -> School:
     made = await api.owner.post("/v1/users", {"email": email, "password": PASSWORD, "name": mark["member_name"]})
     assert made.status_code == 201, made.text
     assert (await api.owner.put(f"{path}/members/{email}", {"role": "analyst"})).status_code == 200
+    invited = {"email": f"{mark['invited']}@school.example", "project": project["slug"], "role": "viewer"}
+    assert (await api.owner.post("/v1/invitations", invited)).status_code == 201
     key = (await api.owner.post(f"{path}/keys", {"name": mark["key_name"]})).json()
     token = (await api.owner.post(f"{path}/tokens", {"name": mark["token_name"], "scopes": ["read"]})).json()
     event = {

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.anyio
 _P = "/v1/projects/{project}"
 UNRECORDED: Mapping[str, str] = {
     "POST /v1/events": "events are what is counted, not who looked",
+    "GET /accept": "shows whoever has a link its own address",
     "GET /v1/auth/session": "shows a page what its own session is",
     "GET /v1/me": "shows callers themselves",
     "GET /v1/projects": "shows names of one's own projects, no persons",

@@ -81,6 +81,18 @@ class LinkAnswer(Answer):
     link: str | None
 
 
+class InvitationAnswer(Answer):
+    """Somebody who is invited and has not come yet; `project` and `role` are null for one into none. Its link is shown nowhere again."""
+
+    id: str
+    email: str
+    name: str
+    project: str | None
+    role: Role | None
+    created_at: UtcTime
+    expires_at: UtcTime
+
+
 class Forgotten(Body):
     """Whose password is forgotten."""
 
@@ -94,7 +106,7 @@ class ForgottenAnswer(Answer):
 
 
 class Acceptance(Body):
-    """The token of a link (behind `#token=`) and the password to have: 12 characters or more."""
+    """The token of a link (behind `token=`) and the password to have: 12 characters or more."""
 
     token: Secret
     password: Password

@@ -22,11 +22,11 @@ def mailer(box: MailBox, url: str | None = None) -> Mailer:
 @pytest.mark.parametrize("starttls", [True, False])
 async def test_a_mail_arrives_as_it_was_written(start_mail_server: Callable[..., MailBox], starttls: bool) -> None:
     box = start_mail_server(starttls=starttls)
-    await mailer(box).send("ada@example.org", "Grüße", "Ein Link:\n\nhttps://x/accept#token=in_1\n")
+    await mailer(box).send("ada@example.org", "Grüße", "Ein Link:\n\nhttps://x/accept?token=in_1\n")
     ((sender, to, message),) = box.received
     assert (sender, to) == ("analytics@example.com", ["ada@example.org"])
     assert (message["subject"], message["to"], message["auto-submitted"]) == ("Grüße", "ada@example.org", "auto-generated")
-    assert message.get_content().replace("\r\n", "\n") == "Ein Link:\n\nhttps://x/accept#token=in_1\n"
+    assert message.get_content().replace("\r\n", "\n") == "Ein Link:\n\nhttps://x/accept?token=in_1\n"
     assert message["message-id"].endswith("@example.com>")
 
 
