@@ -15,7 +15,14 @@
     │   ├── NotFoundError             not-found
     │   ├── ConflictError             conflict
     │   ├── LimitExceededError        limit-exceeded
-    │   └── RateLimitedError          rate-limited
+    │   ├── RateLimitedError          rate-limited
+    │   └── SqlRefusedError         sql-refused
+    │       ├── SqlSyntaxError          sql-syntax
+    │       ├── SqlNotAllowedError      sql-not-allowed
+    │       ├── SqlTooComplexError      sql-too-complex
+    │       ├── UnknownTableError       unknown-table
+    │       ├── UnknownFunctionError    unknown-function
+    │       └── UnknownTypeError        unknown-type
     ├── StoreError                  a store is away or too slow; try again
     │   ├── WarehouseUnavailableError  warehouse-unavailable
     │   ├── MetadataUnavailableError   metadata-unavailable
@@ -179,6 +186,59 @@ class RateLimitedError(RequestError):
     def __init__(self, detail: str, retry_after_seconds: int) -> None:
         super().__init__(detail)
         self.retry_after_seconds = retry_after_seconds
+
+
+class SqlRefusedError(RequestError):
+    """An analyst's SQL is not run; `position` is the character in it (from 0) where the reason stands, if known."""
+
+    code = "sql-refused"
+    title = "The SQL is refused"
+
+    def __init__(self, detail: str, position: int | None = None) -> None:
+        super().__init__(detail)
+        self.position = position
+
+
+class SqlSyntaxError(SqlRefusedError):
+    """Text that the engine's parser does not read as one statement."""
+
+    code = "sql-syntax"
+    title = "The SQL cannot be read"
+
+
+class SqlNotAllowedError(SqlRefusedError):
+    """SQL that is more than one question to the project's tables, or that is not understood."""
+
+    code = "sql-not-allowed"
+    title = "The SQL asks for what is not allowed"
+
+
+class SqlTooComplexError(SqlRefusedError):
+    """SQL that is too long, too deep or has too many parts."""
+
+    code = "sql-too-complex"
+    title = "The SQL is too complex"
+
+
+class UnknownTableError(SqlRefusedError):
+    """A table or table function that does not exist here."""
+
+    code = "unknown-table"
+    title = "Unknown table"
+
+
+class UnknownFunctionError(SqlRefusedError):
+    """A function that does not exist here."""
+
+    code = "unknown-function"
+    title = "Unknown function"
+
+
+class UnknownTypeError(SqlRefusedError):
+    """A data type that does not exist here."""
+
+    code = "unknown-type"
+    title = "Unknown data type"
 
 
 class StoreError(AnalyticsError):

@@ -1,0 +1,66 @@
+"""The first fence: an analyst's SQL is read by the engine's own parser, checked against allow-lists, and written anew.
+
+What is run is the canonical text, made from the tree of what was understood; never the caller's text. The one thing to know: the canonical
+text is parsed once more, and unless that gives the tree that was checked, nothing is run.
+"""
+
+import threading
+
+from analytics.errors import SqlNotAllowedError, SqlTooComplexError
+from analytics.fence.catalog import SqlCatalog, SqlTable
+from analytics.fence.checked_query import CheckedQuery
+from analytics.fence.checker import Checker
+from analytics.fence.nodes import plain
+from analytics.fence.parser import Node, SqlParser
+from analytics.fence.refusal import RefusedError
+
+MAX_CHARACTERS = 64_000
+_SPACES = "\t\n\r"
+# Characters that make a text look like another: byte order marks, changes of writing direction, separators that are no line ends.
+_HIDDEN = frozenset("\ufeff\u2028\u2029\u200e\u200f" + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))))
+
+
+class Gate:
+    """Checks foreign SQL. Knows no project and keeps nothing of one: the same text gives the same answer to all. Safe in many threads."""
+
+    def __init__(self, parser: SqlParser, catalog: SqlCatalog) -> None:
+        self._parser = parser
+        self._catalog = catalog
+        self._rows: dict[tuple[str, tuple[str, ...]], Node] = {}  # our own subqueries, parsed
+        self._lock = threading.Lock()
+
+    def check(self, sql: str) -> CheckedQuery:
+        """The canonical form of one SELECT over the project's tables.
+
+        Raises SqlRefusedError with a reason and, where it is known, the position in `sql`; StoreError if the parser does not answer.
+        """
+        _check_text(sql)
+        checker = Checker(self._catalog, self._rows_of)
+        try:
+            tree = checker.statement(self._parser.parse(sql))
+        except RefusedError as refused:
+            raise refused.at(sql) from refused
+        except RecursionError as error:
+            raise SqlTooComplexError("The SQL is nested too deeply.") from error
+        printed, again = self._parser.print(tree)
+        if plain(again) != plain(tree):
+            raise SqlNotAllowedError("The SQL is understood in one way and would be run in another.")
+        return CheckedQuery(printed, tuple(sorted(checker.tables)), dict(checker.parameters))
+
+    def _rows_of(self, table: SqlTable, hot: tuple[str, ...]) -> Node:
+        key = (table.name, hot)
+        with self._lock:
+            known = self._rows.get(key)
+        if known is None:
+            known = self._parser.parse(self._catalog.rows_of(table, hot))
+            with self._lock:
+                self._rows[key] = known
+        return known
+
+
+def _check_text(sql: str) -> None:
+    if len(sql) > MAX_CHARACTERS:
+        raise SqlTooComplexError(f"The SQL is longer than {MAX_CHARACTERS} characters.", MAX_CHARACTERS)
+    for position, char in enumerate(sql):
+        if (char < " " and char not in _SPACES) or char == "\x7f" or char in _HIDDEN or "\ud800" <= char <= "\udfff":
+            raise SqlNotAllowedError(f"The SQL holds a character that cannot be seen: U+{ord(char):04X}.", position)

@@ -1,0 +1,69 @@
+"""A refusal while the tree is walked: it knows the word at fault, and the gate finds where in the text that word stands."""
+
+import re
+from collections.abc import Iterator
+
+from analytics.errors import SqlNotAllowedError, SqlRefusedError
+
+_TOKEN = re.compile(
+    r"(?P<space>\s+|--[^\n]*|\#[ !][^\n]*|/\*.*?\*/)"
+    r"|(?P<text>'(?:[^'\\]|\\.|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)"
+    r"|(?P<quoted>`(?:[^`\\]|\\.|``)*`|\"(?:[^\"\\]|\\.|\"\")*\")"
+    r"|(?P<word>[A-Za-z_0-9]+)"
+    r"|(?P<other>.)",
+    re.DOTALL,
+)
+
+
+class RefusedError(Exception):
+    """`word` is the name, keyword or text at fault, None if the whole statement is; `called`: it stands before a bracket."""
+
+    def __init__(
+        self, detail: str, word: str | None = None, *, kind: type[SqlRefusedError] = SqlNotAllowedError, called: bool = False
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.word = word
+        self.kind = kind
+        self.called = called
+
+    def at(self, sql: str) -> SqlRefusedError:
+        """The error for the caller, with the character of `sql` at which the reason stands."""
+        return self.kind(self.detail, position_of(sql, self.word, called=self.called))
+
+
+def position_of(sql: str, word: str | None, *, called: bool = False) -> int | None:
+    """Where `word` (a name, also quoted or dotted, a keyword or the content of a text) first stands in the statement, comments left out.
+
+    None if it does not stand there in one piece, as where the parser put another word for what was written.
+    """
+    if not word:
+        return None
+    tokens = list(_tokens(sql))
+    wanted = word.casefold()
+    parts = [part.casefold() for part in word.split(".")] if "." in word else [wanted]
+    found: int | None = None
+    for index, (start, value) in enumerate(tokens):
+        if value.casefold() == wanted:
+            after = index + 1
+        elif len(parts) > 1 and [v.casefold() for _, v in tokens[index : index + 2 * len(parts) - 1]] == _dotted(parts):
+            after = index + 2 * len(parts) - 1
+        else:
+            continue
+        if not called or (after < len(tokens) and tokens[after][1] == "("):
+            return start
+        found = start if found is None else found
+    return found
+
+
+def _tokens(sql: str) -> Iterator[tuple[int, str]]:
+    for match in _TOKEN.finditer(sql):
+        value = match[0]
+        if match.lastgroup in ("quoted", "text") or value[0] in "'`\"$":
+            value = value[1:-1]
+        if not match["space"]:
+            yield match.start(), value
+
+
+def _dotted(parts: list[str]) -> list[str]:
+    return [piece for part in parts for piece in (".", part)][1:]
