@@ -16,6 +16,8 @@
     │   ├── ConflictError             conflict
     │   ├── LimitExceededError        limit-exceeded
     │   ├── RateLimitedError          rate-limited
+    │   ├── SqlFailedError            sql-failed
+    │   ├── QueryCancelledError       query-cancelled
     │   └── SqlRefusedError         sql-refused
     │       ├── SqlSyntaxError          sql-syntax
     │       ├── SqlNotAllowedError      sql-not-allowed
@@ -239,6 +241,20 @@ class UnknownTypeError(SqlRefusedError):
 
     code = "unknown-type"
     title = "Unknown data type"
+
+
+class SqlFailedError(RequestError):
+    """An analyst's SQL that the engine began and gave up; the detail holds nothing that is not the analyst's."""
+
+    code = "sql-failed"
+    title = "The SQL failed"
+
+
+class QueryCancelledError(RequestError):
+    """A query that its caller, or an admin, ended."""
+
+    code = "query-cancelled"
+    title = "The query was cancelled"
 
 
 class StoreError(AnalyticsError):

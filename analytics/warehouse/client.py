@@ -22,7 +22,7 @@ import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
 from analytics.errors import EngineStartError, QueryTimeoutError, WarehouseUnavailableError
-from analytics.warehouse.embedded_config import write_embedded_config
+from analytics.warehouse.embedded_config import EmbeddedEngine, embedded_engine
 from analytics.warehouse.embedded_reads import report_storage_reads
 from analytics.warehouse.failures import DRIVER_ERRORS, command_failure, connect_failure, insert_failure, question_failure
 from analytics.warehouse.limits import INSERT_SETTINGS, QUESTION_SETTINGS
@@ -54,10 +54,11 @@ class Rows:
 class Warehouse:
     """An open ClickHouse. Safe to use from many threads."""
 
-    def __init__(self, connect: Callable[[Lane], Client], server: ServerAddress | None) -> None:
-        """`connect` opens one more handle to the same engine; `server` is None for embedded chDB."""
+    def __init__(self, connect: Callable[[Lane], Client], server: ServerAddress | None, engine: EmbeddedEngine | None = None) -> None:
+        """`connect` opens one more handle to the same engine; `server` is None for embedded chDB, `engine` for a server."""
         self._connect = connect
         self.server = server
+        self.engine = engine
         self._idle: dict[Lane, SimpleQueue[Client]] = {lane: SimpleQueue() for lane in LANE_SIZES}
         self._slots = {lane: threading.BoundedSemaphore(size) for lane, size in LANE_SIZES.items()}
         self._limiters: dict[Lane, anyio.CapacityLimiter] = {}
@@ -276,14 +277,14 @@ def open_warehouse(url: str | None, embedded_path: Path) -> Warehouse:
         return Warehouse(partial(connect_server, address), address)
     report_storage_reads()
     embedded_path.mkdir(parents=True, exist_ok=True)
-    config = write_embedded_config(embedded_path)
+    engine = embedded_engine(embedded_path)
 
     def connect(lane: Lane) -> Client:
         return clickhouse_connect.get_client(
-            interface="chdb", path=str(embedded_path / "store"), chdb_options={"config-file": str(config)}, tz_mode="aware"
+            interface="chdb", path=str(engine.store), chdb_options={"config-file": str(engine.config)}, tz_mode="aware"
         )
 
-    warehouse = Warehouse(connect, None)
+    warehouse = Warehouse(connect, None, engine)
     try:
         warehouse.query("SELECT 1", lane="control")
     except WarehouseUnavailableError as error:

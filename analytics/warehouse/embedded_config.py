@@ -1,9 +1,20 @@
-"""The configuration file of embedded chDB: written anew at each start, never read from the current folder."""
+"""The configuration of embedded chDB: written anew at each start, never read from the current folder.
 
+The one thing to know: the configuration of a process's first connection wins, so every connection is opened by the same string.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
+from xml.sax.saxutils import escape
+
+from analytics.warehouse.analyst_tables import GRANTED_TABLES
+from analytics.warehouse.embedded_users import write_embedded_users
 
 _CONFIG = """<clickhouse>
   <logger><level>none</level><console>0</console></logger>
+  <users_config>{users}</users_config>
+  <user_defined_path>{functions}/</user_defined_path>
   <mark_cache_size>67108864</mark_cache_size>
   <primary_index_cache_size>67108864</primary_index_cache_size>
   <index_mark_cache_size>16777216</index_mark_cache_size>
@@ -16,8 +27,23 @@ _CONFIG = """<clickhouse>
 """
 
 
-def write_embedded_config(folder: Path) -> Path:
-    """Write the file into `folder` and return its path."""
-    path = folder / "config.xml"
-    path.write_text(_CONFIG, "utf-8")
-    return path
+@dataclass(frozen=True, slots=True)
+class EmbeddedEngine:
+    """Where chDB keeps its data, and the configuration it is opened with."""
+
+    store: Path
+    config: Path
+
+    @property
+    def connection_string(self) -> str:
+        """What the chdb package opens a connection by."""
+        return f"{self.store}?{urlencode({'config-file': str(self.config)})}"
+
+
+def embedded_engine(folder: Path) -> EmbeddedEngine:
+    """The engine whose data is in `folder`, which must be there; its configuration is written."""
+    folder = folder.resolve()
+    users, functions = write_embedded_users(folder, GRANTED_TABLES)
+    config = folder / "config.xml"
+    config.write_text(_CONFIG.format(users=escape(str(users)), functions=escape(str(functions))), "utf-8")
+    return EmbeddedEngine(folder / "store", config)

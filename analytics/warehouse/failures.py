@@ -111,6 +111,11 @@ def is_refusal(error: Exception) -> bool:
     return isinstance(error, DatabaseError) and code is not None and code not in _TRANSIENT
 
 
+def is_transient(code: int) -> bool:
+    """Whether the engine's code speaks of its own state: the same statement may succeed later."""
+    return code in _TRANSIENT
+
+
 def connect_failure(error: Exception, address: ServerAddress | None) -> WarehouseUnavailableError:
     """Our error for a handle that did not open: whose fault it is, in words for whoever set the URL."""
     if address is None:

@@ -1,0 +1,57 @@
+"""What one query of an analyst may take, and the engine's settings that see to it.
+
+The one thing to know: with `readonly` these can be set by nobody but whoever opens the handle, so `readonly` is the last one set.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+LimitName = Literal["seconds", "memory_bytes", "rows_read", "bytes_read", "rows_returned", "bytes_returned", "complexity"]
+_UNLIMITED = 0
+_TEMPORARY_BYTES = 4_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SqlLimits:
+    """The most of each; above zero. `threads` is how many the engine works with at once on the query."""
+
+    seconds: float = 60.0
+    memory_bytes: int = 2_000_000_000
+    rows_read: int = 2_000_000_000
+    bytes_read: int = 200_000_000_000
+    rows_returned: int = 20_000_000
+    bytes_returned: int = 10_000_000_000
+    threads: int = 1
+
+    def settings(self) -> Mapping[str, int | str]:
+        """As settings of the engine, without `readonly`; the same for embedded chDB and a server."""
+        return {
+            "max_execution_time": math.ceil(self.seconds),
+            "timeout_overflow_mode": "throw",
+            "max_estimated_execution_time": _UNLIMITED,
+            "max_memory_usage": self.memory_bytes,
+            "max_temporary_data_on_disk_size_for_query": _TEMPORARY_BYTES,
+            "max_rows_to_read": self.rows_read,
+            "max_bytes_to_read": self.bytes_read,
+            "read_overflow_mode": "throw",
+            "max_result_rows": self.rows_returned,
+            "max_result_bytes": self.bytes_returned,
+            "result_overflow_mode": "throw",
+            "max_threads": self.threads,
+            "max_query_size": 1_000_000,
+            "max_ast_depth": 1_000,
+            "max_ast_elements": 50_000,
+            "max_expanded_ast_elements": 200_000,
+            "max_subquery_depth": 100,
+            "function_range_max_elements_in_block": 50_000_000,
+            # Both would answer one tenant's question from what another's left behind.
+            "use_query_cache": 0,
+            "use_query_condition_cache": 0,
+            "allow_ddl": 0,
+            "allow_introspection_functions": 0,
+            "session_timezone": "UTC",
+            # Where the process may: other threads go first.
+            "os_threads_nice_value_query": 19,
+        }

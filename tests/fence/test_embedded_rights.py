@@ -1,0 +1,104 @@
+"""The second fence on embedded chDB, the first one away: what an analyst's handle shows, takes and refuses."""
+
+import threading
+import time
+
+import pytest
+
+from analytics.errors import LimitExceededError, QueryCancelledError, SqlFailedError
+from analytics.fence.embedded_door import EmbeddedAnalystDoor
+from analytics.fence.limits import SqlLimits
+from analytics.warehouse.client import Warehouse
+
+LIMITS = SqlLimits(seconds=60)
+
+
+@pytest.fixture
+def door(embedded_door: EmbeddedAnalystDoor) -> EmbeddedAnalystDoor:
+    """A door on a warehouse with events of two projects."""
+    return embedded_door
+
+
+def ask(door: EmbeddedAnalystDoor, sql: str, project: str = "p-one", limits: SqlLimits = LIMITS, **parameters: str) -> str:
+    with door.open(project, "q-1", limits) as handle:
+        return b"".join(handle.stream(sql, parameters, "CSV")).decode()
+
+
+def test_a_project_sees_its_rows_and_no_others(door: EmbeddedAnalystDoor) -> None:
+    assert ask(door, "SELECT project_id, count() FROM events GROUP BY project_id") == '"p-one",30\n'
+    assert ask(door, "SELECT project_id, count() FROM events GROUP BY project_id", "p-two") == '"p-two",50\n'
+    assert ask(door, "SELECT sum(events) FROM event_counts") == "30\n"
+
+
+def test_the_service_itself_sees_all_rows(door: EmbeddedAnalystDoor, fenced_warehouse: Warehouse) -> None:
+    assert fenced_warehouse.query("SELECT project_id, count() FROM events GROUP BY 1 ORDER BY 1").rows == [("p-one", 30), ("p-two", 50)]
+
+
+def test_the_self_test_finds_no_fault(door: EmbeddedAnalystDoor, fenced_warehouse: Warehouse) -> None:
+    assert door.self_test() == []
+    assert fenced_warehouse.query("SELECT count() FROM system.tables WHERE name = 'fence_probe'").rows == [(0,)]
+
+
+def test_values_of_parameters_are_values(door: EmbeddedAnalystDoor) -> None:
+    assert ask(door, "SELECT {a:String}, {b:Array(UInt8)}", a="it\\'s; SELECT", b="[1,2]") == '"it\'s; SELECT","[1,2]"\n'
+
+
+def test_an_answer_without_rows_has_its_header(door: EmbeddedAnalystDoor) -> None:
+    with door.open("p-one", "q-1", LIMITS) as handle:
+        assert b"".join(handle.stream("SELECT event_id FROM events WHERE 0", {}, "CSVWithNames")) == b'"event_id"\n'
+
+
+def test_a_failure_in_the_middle_is_raised(door: EmbeddedAnalystDoor) -> None:
+    with door.open("p-one", "q-1", LIMITS) as handle:
+        chunks = handle.stream("SELECT throwIf(number = 3000000) FROM numbers(10000000)", {}, "CSV")
+        assert next(chunks)
+        with pytest.raises(SqlFailedError):
+            list(chunks)
+
+
+@pytest.mark.parametrize(
+    ("limits", "sql", "named"),
+    [
+        (SqlLimits(seconds=1), "SELECT count() FROM numbers(1000000000) WHERE NOT ignore(sipHash128(toString(number)))", "seconds"),
+        (SqlLimits(memory_bytes=20_000_000), "SELECT length(groupArray(number)) FROM numbers(10000000)", "memory_bytes"),
+        (SqlLimits(rows_read=1_000_000), "SELECT max(number) FROM numbers(3000000) WHERE number % 2 = 0", "rows_read"),
+        (SqlLimits(bytes_read=1_000_000), "SELECT max(number) FROM numbers(3000000) WHERE number % 2 = 0", "bytes_read"),
+        (SqlLimits(rows_returned=10), "SELECT number FROM numbers(11)", "rows_returned"),
+        (SqlLimits(bytes_returned=100), "SELECT repeat(toString(number), 1000) FROM numbers(1000)", "bytes_returned"),
+    ],
+)
+def test_a_limit_that_is_met_is_named(door: EmbeddedAnalystDoor, limits: SqlLimits, sql: str, named: str) -> None:
+    with pytest.raises(LimitExceededError) as raised:
+        ask(door, sql, limits=limits)
+    assert raised.value.limit == named
+
+
+def test_cancel_from_another_thread_ends_a_query(door: EmbeddedAnalystDoor) -> None:
+    limits = SqlLimits(seconds=120, rows_read=1 << 60, bytes_read=1 << 60)
+    with door.open("p-one", "q-1", limits) as handle:
+        timer = threading.Timer(0.3, handle.cancel)
+        timer.start()
+        began = time.monotonic()
+        with pytest.raises(QueryCancelledError):
+            list(handle.stream("SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash128(number))", {}, "CSV"))
+        assert time.monotonic() - began < 60
+        timer.join()
+
+
+def test_a_stream_that_is_left_can_be_closed(door: EmbeddedAnalystDoor) -> None:
+    for _ in range(10):
+        with door.open("p-one", "q-1", LIMITS) as handle:
+            assert next(handle.stream("SELECT number FROM numbers(100000000)", {}, "CSV"))
+
+
+def test_an_estimate_runs_nothing_and_tells_whole_granules(door: EmbeddedAnalystDoor) -> None:
+    with door.open("p-one", "q-1", LIMITS) as handle:
+        (found,) = handle.estimate("SELECT * FROM events", {})
+    assert (found.table, found.rows) == ("events", 8192)
+
+
+def test_what_was_read_is_told_in_whole_granules(door: EmbeddedAnalystDoor) -> None:
+    with door.open("p-one", "q-1", LIMITS) as handle:
+        list(handle.stream("SELECT user_id FROM events", {}, "CSV"))
+        assert handle.statistics.rows_read == 8192
+        assert handle.statistics.bytes_read == 65_536
