@@ -29,6 +29,7 @@ ROLE = DATABASE = "analytics"
 START_SECONDS = 60.0
 _PORT = 5432  # only a part of the socket's name: no TCP port is opened
 _LOG_BYTES = 10_000_000
+_SERVICE_PASSWORD = "service_password"  # noqa: S105 the name of the file
 
 _CONFIG = """
 listen_addresses = ''
@@ -56,7 +57,7 @@ log_line_prefix = '%m [%p] '
 
 @dataclass(frozen=True, slots=True)
 class PostgresLayout:
-    """Where one embedded PostgreSQL lives: `folder` keeps data and passwords, `runtime_folder` the socket."""
+    """Where one embedded PostgreSQL lives: `folder` keeps data and passwords (`password`: the superuser's), `runtime_folder` the socket."""
 
     folder: Path
     runtime_folder: Path
@@ -78,14 +79,14 @@ class PostgresLayout:
 
 
 class EmbeddedPostgres:
-    """One server as our child. `url` is that of the role `analytics`, `superuser_url` that of `postgres`."""
+    """One server as our child. `url` is that of the role `analytics`, `superuser_url` that of `postgres`; each has its own password."""
 
     name = "postgresql"
 
     def __init__(self, folder: Path, runtime_folder: Path, account: Account | None) -> None:
         self._layout = PostgresLayout(folder, runtime_folder, account, postgres_programs(account, runtime_folder))
         self._process: subprocess.Popen[bytes] | None = None
-        self._password = ""
+        self._superuser_password = self._password = ""
 
     @property
     def url(self) -> str:
@@ -93,7 +94,7 @@ class EmbeddedPostgres:
 
     @property
     def superuser_url(self) -> str:
-        return _url(SUPERUSER, self._password, "postgres", self._layout.runtime_folder)
+        return _url(SUPERUSER, self._superuser_password, "postgres", self._layout.runtime_folder)
 
     @property
     def process(self) -> subprocess.Popen[bytes] | None:
@@ -107,7 +108,8 @@ class EmbeddedPostgres:
         stop_leftovers(layout.data, ("postgres", "initdb"))
         if not (layout.folder / "made").exists():
             self._make()
-        self._password = (layout.folder / "password").read_text("ascii").strip()
+        self._superuser_password = (layout.folder / "password").read_text("ascii").strip()
+        self._password = _service_password(layout.folder)
         give_to(layout.account, layout.data)
         # Whoever wrote it is gone; its pid may belong to another process by now, which PostgreSQL would take for itself.
         (layout.data / "postmaster.pid").unlink(missing_ok=True)
@@ -175,24 +177,20 @@ class EmbeddedPostgres:
         _write_private(layout.folder / "made", "")
 
     def _make_database(self, connection: psycopg.Connection) -> None:
-        found = connection.execute(
-            "SELECT (SELECT count(*) FROM pg_roles WHERE rolname = %s), (SELECT count(*) FROM pg_database WHERE datname = %s)",
-            (ROLE, DATABASE),
-        ).fetchone()
-        if found and not found[0]:
-            connection.execute(
-                sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(self._password)),
-            )
-        if found and not found[1]:
-            self._guard_audit("template1")  # the template of every database made here
-            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(ROLE)))
-        self._guard_audit(DATABASE)  # it may be older than the guard
+        found = connection.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone()
+        if found is None:
+            self._set_up("template1")  # the template of every database made here
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+        self._set_up(DATABASE)  # it may be older than what is set up
+        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(self._password)))
 
-    def _guard_audit(self, database: str) -> None:
-        """Let the service's role hand the audit over to an owner that it cannot be."""
-        statements = (data_folder("sql") / "postgres" / "setup" / "guard_audit.sql").read_bytes()
-        with psycopg.connect(_url(SUPERUSER, self._password, database, self._layout.runtime_folder), autocommit=True) as connection:
-            connection.execute(statements)
+    def _set_up(self, database: str) -> None:
+        """Make the service's role, and let it hand the audit over to an owner that it cannot be."""
+        folder = data_folder("sql") / "postgres" / "setup"
+        url = _url(SUPERUSER, self._superuser_password, database, self._layout.runtime_folder)
+        with psycopg.connect(url, autocommit=True) as connection:
+            for name in ("service_role.sql", "guard_audit.sql"):
+                connection.execute((folder / name).read_bytes())
 
     def _last_words(self, otherwise: str) -> str:
         with contextlib.suppress(OSError):
@@ -205,7 +203,7 @@ class EmbeddedPostgres:
 def running_postgres_url(data_dir: Path) -> str | None:
     """The address of the server a running service keeps in `data_dir`, for whoever may read its password; None if there is none."""
     try:
-        password = (data_dir / "postgres" / "password").read_text("ascii").strip()
+        password = (data_dir / "postgres" / _SERVICE_PASSWORD).read_text("ascii").strip()
         sockets = Path((data_dir / "run" / "sockets").read_text("utf-8"))
     except OSError:
         return None
@@ -214,6 +212,14 @@ def running_postgres_url(data_dir: Path) -> str | None:
 
 def _url(role: str, password: str, database: str, sockets: Path) -> str:
     return f"postgresql://{role}:{password}@/{database}?host={quote(str(sockets), safe='')}&port={_PORT}"
+
+
+def _service_password(folder: Path) -> str:
+    """That of the service's role, kept in `folder`; made where there is none, since each start gives it to the role."""
+    path = folder / _SERVICE_PASSWORD
+    if not path.exists() or not path.read_text("ascii").strip():
+        _write_private(path, secrets.token_urlsafe(24))
+    return path.read_text("ascii").strip()
 
 
 def _environment() -> dict[str, str]:

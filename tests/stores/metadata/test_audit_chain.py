@@ -286,6 +286,20 @@ FORBIDDEN = [
     "DROP FUNCTION audit_guard.refuse_drop() CASCADE",
     "DROP SCHEMA audit_guard CASCADE",
     "DROP EVENT TRIGGER refuse_audit_drop",
+    "DROP DATABASE {database} WITH (FORCE)",
+    "ALTER DATABASE {database} RENAME TO taken",
+    "ALTER DATABASE {database} OWNER TO CURRENT_USER",
+    "CREATE DATABASE another",
+    "CREATE ROLE another SUPERUSER",
+    "ALTER ROLE CURRENT_USER SUPERUSER",
+    "SET SESSION AUTHORIZATION postgres",
+    "ALTER SYSTEM SET session_replication_role = replica",
+    "COPY (SELECT 1) TO PROGRAM 'true'",
+    "COPY audit_records TO '/tmp/audit'",
+    "SELECT pg_read_file('postgresql.conf')",
+    "CREATE EVENT TRIGGER mine ON sql_drop EXECUTE FUNCTION audit_guard.refuse_drop()",
+    "CREATE TRIGGER mine BEFORE INSERT ON audit_records FOR EACH ROW EXECUTE FUNCTION note_directory_change()",
+    "CREATE RULE mine AS ON INSERT TO audit_records DO INSTEAD NOTHING",
 ]
 
 
@@ -295,7 +309,7 @@ async def test_the_services_role_cannot_change_the_audit(database: Database, pos
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         before = connection.execute("SELECT a::text FROM audit_records a").fetchall()
         try:
-            connection.execute(statement.encode())
+            connection.execute(statement.format(database=connection.info.dbname).encode())
             if statement.startswith("GRANT ALL"):  # PostgreSQL only warns; what counts is that nothing was granted
                 connection.execute("DELETE FROM audit_records")
         except psycopg.errors.InsufficientPrivilege:
@@ -303,6 +317,22 @@ async def test_the_services_role_cannot_change_the_audit(database: Database, pos
         else:
             pytest.fail(f"this was allowed: {statement}")
         assert connection.execute("SELECT a::text FROM audit_records a").fetchall() == before
+
+
+async def test_the_services_role_is_nobody_special_and_its_password_not_the_superusers(
+    postgres_url: str, superuser_of: Callable[[str], str]
+) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        rights = "rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls"
+        assert connection.execute(f"SELECT {rights} FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
+        assert connection.execute("SELECT pg_has_role(r.oid, 'member') FROM pg_roles r WHERE rolname <> current_user").fetchall() == [
+            (False,) for _ in connection.execute("SELECT FROM pg_roles WHERE rolname <> current_user").fetchall()
+        ]
+        owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+        assert connection.execute(owner).fetchone() == ("postgres",)
+    swapped = urlsplit(postgres_url)
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(urlunsplit(swapped._replace(netloc=swapped.netloc.replace("analytics:", "postgres:"))))
 
 
 async def test_without_the_guard_the_trigger_refuses(empty_postgres_url: str, superuser_of: Callable[[str], str]) -> None:
