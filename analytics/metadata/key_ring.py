@@ -1,12 +1,15 @@
 """The key ring in PostgreSQL: made at the first start, read with the directory, rotated, wrapped anew under another secret key."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from analytics.clock import Clock
+from analytics.audit.log import AuditLog
+from analytics.audit.names import AuditNames
+from analytics.clock import Clock, SystemClock
 from analytics.crypto.key_ring import ROTATED, KeyName, KeyRing, WrappedKey, Wrapping, make_ring_key
 from analytics.crypto.sealed_secrets import SealedSecrets
 from analytics.errors import MetadataUnavailableError, SettingsError, UnsealError
@@ -136,6 +139,13 @@ def rewrap_key_ring(url: str, old_secret_key: str, new_secret_key: str) -> tuple
                     moved += 1
                 else:
                     stayed += 1
+            if moved:
+                names = AuditNames(old_secret_key)
+                for row in connection.execute(statements["all"].sql.encode()).fetchall():
+                    if row["name"] == KeyName.AUDIT_NAMES:
+                        names.use(new.unwrap(_wrapped(row)).material)
+                record = AuditLog(names, SystemClock()).row(Change("operator", "key-ring.reseal", after={"moved": moved}))
+                connection.execute(postgres("audit")["insert"].sql.encode(), {"rows": json.dumps([record])})
     except psycopg.Error as error:
         raise MetadataUnavailableError(f"PostgreSQL cannot be used: {' '.join(str(error).split())[:300]}") from error
     return moved, stayed

@@ -46,6 +46,13 @@ def test_the_port_speaks_tls_alone_and_takes_up_a_renewed_certificate(start_serv
     key = {"authorization": f"Bearer {service.ready['write_key']}"}
     with httpx.Client(verify=ssl.create_default_context(cafile=str(certificates.authority))) as client:
         assert client.post(f"{service.url}/v1/events", json=event, headers=key).json()["accepted"] == 1
+        form = {"username": service.ready["admin_email"], "password": service.ready["admin_password"]}
+        signed_in = client.post(f"{service.url}/v1/auth/session", data=form)
+        cookie = signed_in.headers["set-cookie"]
+        assert cookie.startswith("__Host-analytics_session="), "no PUBLIC_URL is set: the port's own TLS is enough"
+        assert {"secure", "httponly", "samesite=lax", "path=/"} <= {part.strip().lower() for part in cookie.split(";")}
+        assert "max-age" in signed_in.headers["strict-transport-security"]
+        assert client.get(f"{service.url}/v1/me").json()["email"] == form["username"]
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
         httpx.get(f"{service.url}/healthz")
     with pytest.raises(httpx.TransportError):
@@ -60,7 +67,7 @@ def test_the_port_speaks_tls_alone_and_takes_up_a_renewed_certificate(start_serv
 
     rotated = command(service.data_dir, "secrets", "rotate", "--json", **tls)
     assert rotated.returncode == 0, rotated.stderr
-    assert set(json.loads(rotated.stdout)["keys"]) == {"secrets", "personal-encrypt"}
+    assert set(json.loads(rotated.stdout)["keys"]) == {"secrets", "personal-encrypt", "audit-seals"}
     assert command(service.data_dir, "status", **tls).returncode == 0
 
     renewed = make_certificates(tmp_path / "renewed", "127.0.0.1")
@@ -95,7 +102,14 @@ def test_another_secret_key_stops_the_start_until_the_ring_is_moved(start_servic
     assert "opens neither" in wrong.stderr
     moved = command(first.data_dir, "secrets", "reseal", "--old-key-file", str(old_file), secret_key_file=str(new_file))
     assert moved.returncode == 0, moved.stderr
-    assert start_service(secret_key_file=str(new_file)).wait_ready().stop() == 0
+    last = start_service(secret_key_file=str(new_file)).wait_ready()
+    checked = command(first.data_dir, "audit", "verify", secret_key_file=str(new_file))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    exported = command(first.data_dir, "audit", "export", str(tmp_path / "audit"), secret_key_file=str(new_file))
+    assert exported.returncode == 0, exported.stderr
+    actions = [json.loads(line)["action"] for line in (tmp_path / "audit").read_text().splitlines()]
+    assert "key-ring.reseal" in actions
+    assert last.stop() == 0
 
 
 @pytest.mark.parametrize(
