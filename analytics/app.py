@@ -25,6 +25,7 @@ from analytics.api import (
     secrets,
     sign_in,
     stored_events,
+    subject_exports,
     tokens,
     trends,
 )
@@ -33,6 +34,7 @@ from analytics.api.openapi import install_openapi
 from analytics.api.problems import install_problem_handlers
 from analytics.api.rates import AddressRates
 from analytics.api.request_context import RequestContext
+from analytics.jobs.export import exports_running
 from analytics.jobs.running import jobs_running
 from analytics.metadata.bootstrap import BootstrapResult
 from analytics.services import Services, open_services
@@ -56,6 +58,7 @@ ROUTERS = (
     audit.router,
     secrets.router,
     erasures.router,
+    subject_exports.router,
     live.router,
     health.router,
     docs.router,
@@ -91,6 +94,7 @@ def create_app(settings: Settings, bootstrapped: Callable[[BootstrapResult], Non
         async with (
             open_services(settings, bootstrapped) as services,
             jobs_running(services) if "scheduler" in settings.roles else nullcontext(),
+            exports_running(services, makes="api" in settings.roles, stores="writer" in settings.roles),
         ):
             app.state.services = services
             yield {"services": services}

@@ -46,3 +46,8 @@ class FixedClock:
     def advance(self, seconds: float) -> None:
         """Move the clock forward."""
         self.instant += timedelta(seconds=seconds)
+
+
+def iso_utc(instant: datetime) -> str:
+    """`2026-11-22T10:00:00.123Z`."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,6 +3,7 @@
 <data dir>/lock             held by the service that runs on it, and by its worker
 <data dir>/secret_key       signs tokens; mode 0600
 <data dir>/run/service.json where the service listens, while it runs
+<data dir>/exports/         files of subject exports, until they are fetched or their time is over
 <data dir>/postgres/ valkey/ clickhouse/ spool/   the stores' own
 """
 

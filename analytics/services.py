@@ -42,6 +42,8 @@ from analytics.metadata.store import Metadata, open_metadata
 from analytics.migrate.clickhouse import WarehouseSchema
 from analytics.migrate.postgres import migrate_postgres, migration_lock
 from analytics.privacy.erasing import Erasing
+from analytics.privacy.export_files import ExportFiles
+from analytics.privacy.exporting import Exporting
 from analytics.privacy.passing import SpoolPassing
 from analytics.privacy.registry import personal_stores
 from analytics.query.engine import Questions
@@ -92,6 +94,7 @@ class Services:
     reconciliations: Reconciliations
     erasures: Erasures
     erasing: Erasing
+    exporting: Exporting
 
 
 @asynccontextmanager
@@ -157,7 +160,19 @@ async def open_services(
         stack.callback(live.stop)
         hold = partial(event_path.writer.paused, RECONCILE_WAIT_SECONDS) if "writer" in settings.roles else None
 
-        stores = personal_stores(warehouse, event_path.spool, settings.data_dir / "spool", feed)
+        exporting = Exporting(
+            metadata.subject_exports,
+            metadata.database,
+            warehouse,
+            metadata.directory,
+            metadata.personal,
+            clock,
+            folder=settings.data_dir / "exports",
+            node=event_path.spool.node,
+            keep_days=settings.subject_export_days,
+        )
+        export_files = ExportFiles(metadata.subject_exports, exporting.folder, exporting.node)
+        stores = personal_stores(warehouse, event_path.spool, settings.data_dir / "spool", feed, export_files)
         erasing = Erasing(
             erasures, metadata.database, warehouse, clock, stores, hold=hold, settle_seconds=SETTLE_SECONDS if hold is None else 0.0
         )
@@ -186,6 +201,7 @@ async def open_services(
             reconciliations=Reconciliations(warehouse, clock, metrics, wanted, hold=hold, watermark=event_path.watermark),
             erasures=erasures,
             erasing=erasing,
+            exporting=exporting,
         )
 
 

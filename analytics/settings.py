@@ -99,6 +99,7 @@ class Settings(BaseSettings):
         ge=1,
         description="A worker or writer that gives no sign of life for this long is killed and started again (starting: ten times).",
     )
+    subject_export_days: int = Field(7, ge=1, le=90, description="So long the file of a subject export can be fetched; then it is removed.")
     geoip_path: Path | None = Field(None, description="A MaxMind country or city file (.mmdb); absent: no countries.")
     clock_offset_seconds: float = Field(0.0, description="Moves the service's clock: tests only.")
 

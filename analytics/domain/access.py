@@ -66,6 +66,7 @@ class Permission(StrEnum):
     MANAGE_MEMBERS = "manage-members"
     READ_AUDIT = "read-audit"  # of one project
     ERASE = "erase"  # remove a person from every store, and see the receipts
+    EXPORT_SUBJECT = "export-subject"  # take out all that is kept of a person, personal fields in clear
     # over all projects
     READ_SELF = "read-self"
     CHANGE_SELF = "change-self"  # one's own password and sign-ins
@@ -103,6 +104,7 @@ RULES: Mapping[Permission, Rule] = {
     Permission.MANAGE_MEMBERS: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
     Permission.READ_AUDIT: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
     Permission.ERASE: Rule(Role.ADMIN, _scopes(Scope.MANAGE, Scope.PERSONAL_DATA)),
+    Permission.EXPORT_SUBJECT: Rule(Role.ADMIN, _scopes(Scope.MANAGE, Scope.PERSONAL_DATA)),
 }
 # Whatever shows persons is recorded before it is shown, by the check of the permission itself.
 PERSONAL = frozenset({Permission.READ_EVENTS, Permission.MANAGE_REJECTED})

@@ -18,6 +18,7 @@ class Job(IntEnum):
     RECONCILE = 3
     SEAL_AUDIT = 4
     ERASE = 7
+    EXPORT = 12
 
 
 class Claim:

@@ -4,29 +4,25 @@ The one thing to know: no id stands here in clear. While an erasure runs its ids
 afterwards keyed hashes are all that is left.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg.types.json import Jsonb
 
 from analytics.clock import Clock
 from analytics.crypto.key_ring import KeyName, KeyRing, derive_key
 from analytics.domain.erased_ids import IdHasher
-from analytics.errors import NotFoundError, UnsealError
+from analytics.errors import NotFoundError
 from analytics.metadata.key_directory import KeyDirectory
 from analytics.metadata.pool import Change, Connection, Database, Row
+from analytics.metadata.sealed_ids import SealedIds
 from analytics.metadata.secrets import make_id
 from analytics.statements import postgres
 
 Status = Literal["requested", "running", "finished", "failed"]
 _NODE_IS_GONE_AFTER = timedelta(days=30)
-_NONCE_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ class Erasures:
         key = ring.active(KeyName.PERSONAL_HASH).material  # of the ring's keys the one that is never rotated
         self.hasher = IdHasher(derive_key(key, "analytics erased ids v1"))
         self.on_request: Callable[[], None] = lambda: None
-        self._cipher = AESGCM(derive_key(key, "analytics ids of erasures under way v1"))
+        self._sealed = SealedIds(derive_key(key, "analytics ids of erasures under way v1"))
 
     async def request(self, actor: str, project_id: str, ids: Sequence[str]) -> Erasure:
         """Refuse events of `ids` from now on, and ask for the removal of what is there."""
@@ -68,7 +64,7 @@ class Erasures:
                 id=erasure_id,
                 project_id=project_id,
                 requested_at=now,
-                subject=self._seal(erasure_id, ids),
+                subject=self._sealed.seal(erasure_id, ids),
             )
         await self._directory.catch_up()
         self.on_request()
@@ -79,7 +75,7 @@ class Erasures:
         every = (*erasure.ids, *ids)
         async with self._database.change(Change("service", "erasure.link", erasure.id, erasure.project_id)) as connection:
             await self._refuse(connection, erasure.project_id, ids)
-            row = await connection.one(postgres("erasures")["know_again"], id=erasure.id, subject=self._seal(erasure.id, every))
+            row = await connection.one(postgres("erasures")["know_again"], id=erasure.id, subject=self._sealed.seal(erasure.id, every))
             if row is None:
                 raise NotFoundError
         await self._directory.catch_up()
@@ -89,7 +85,7 @@ class Erasures:
         """Keep how far it is. Once it has ended its ids are gone."""
         if erasure.status not in ("finished", "failed"):
             async with self._database.bookkeeping() as connection:
-                await self._save(connection, erasure, self._seal(erasure.id, erasure.ids))
+                await self._save(connection, erasure, self._sealed.seal(erasure.id, erasure.ids))
             return
         change = Change("service", f"erasure.{erasure.status}", erasure.id, erasure.project_id)
         async with self._database.change(change) as connection:
@@ -154,17 +150,7 @@ class Erasures:
             error=erasure.error,
         )
 
-    def _seal(self, erasure_id: str, ids: Sequence[str]) -> bytes:
-        nonce = os.urandom(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, msgspec.msgpack.encode(ids), erasure_id.encode())
-
     def _erasure(self, row: Row, to_run: bool = False) -> Erasure:
         sealed = row.pop("subject")
-        ids: tuple[str, ...] = ()
-        if to_run and sealed is not None:
-            try:
-                content = self._cipher.decrypt(bytes(sealed[:_NONCE_BYTES]), bytes(sealed[_NONCE_BYTES:]), row["id"].encode())
-            except InvalidTag as error:
-                raise UnsealError("The ids of an erasure were sealed under another key ring.") from error
-            ids = msgspec.msgpack.decode(content, type=tuple[str, ...])
+        ids = self._sealed.open(row["id"], bytes(sealed)) if to_run and sealed is not None else ()
         return Erasure(ids=ids, **row)

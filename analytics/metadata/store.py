@@ -25,6 +25,7 @@ from analytics.metadata.projects import Projects
 from analytics.metadata.refresh_tokens import RefreshTokens
 from analytics.metadata.secrets import Passwords
 from analytics.metadata.signing_keys import SigningKeys
+from analytics.metadata.subject_exports import SubjectExports
 from analytics.metadata.token_uses import token_uses_written
 from analytics.metadata.tokens import ApiTokens
 from analytics.metadata.users import Members, Users
@@ -53,6 +54,7 @@ class Metadata:
     audit_queue: AuditQueue
     audit_chain: AuditChain
     erasures: Erasures
+    subject_exports: SubjectExports
 
 
 @asynccontextmanager
@@ -94,6 +96,7 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_
                 queue,
                 AuditChain(database, ring, clock),
                 Erasures(database, directory, clock, ring),
+                SubjectExports(database, clock, ring),
             )
 
 

@@ -21,6 +21,7 @@ from analytics.errors import ConflictError, WarehouseUnavailableError
 from analytics.metadata.claims import Job, claimed
 from analytics.metadata.erasures import Erasure, Erasures
 from analytics.metadata.pool import Database
+from analytics.privacy.links import MOST_IDS, linked_ids
 from analytics.privacy.subject import Subject
 from analytics.privacy.tables import PersonalStore, removed_from_disk
 from analytics.reconcile.months import Window
@@ -29,7 +30,6 @@ from analytics.reconcile.session import Hold, Session
 from analytics.statements import clickhouse
 from analytics.warehouse.client import Warehouse
 
-MOST_IDS = 1_000
 _POLL_SECONDS = 0.1
 _GOING = timedelta(days=2)
 _ROWS_A_SLICE = 5_000_000
@@ -103,22 +103,12 @@ class Erasing:
             while behind := await self.erasures.nodes_behind(erasure.known_from):
                 erasure = await self._phase(erasure, f"waiting for the spool of {', '.join(behind)}")
                 await asyncio.sleep(_POLL_SECONDS)
-            further = await self._in_thread(self._linked, erasure)
+            further = await self._in_thread(linked_ids, self._warehouse, erasure.project_id, erasure.ids, MOST_IDS)
             if not further:
                 return erasure
             if len(erasure.ids) + len(further) > MOST_IDS:
                 raise ConflictError(f"More than {MOST_IDS:,} ids are linked to this person: one of them is shared by many.")
             erasure = await self.erasures.add_ids(erasure, further)
-
-    def _linked(self, erasure: Erasure) -> list[str]:
-        known = dict.fromkeys(erasure.ids)
-        fresh = list(known)
-        while fresh and len(known) <= MOST_IDS:
-            parameters = {"project_id": erasure.project_id, "ids": fresh, "rows": 10 * MOST_IDS}
-            answer = self._warehouse.query(clickhouse("privacy/links").text(), parameters, settings=_QUESTION)
-            fresh = list(dict.fromkeys(text for row in answer.rows for text in row if text and text not in known))
-            known.update(dict.fromkeys(fresh))
-        return [text for text in known if text not in erasure.ids]
 
     async def _look(self, erasure: Erasure, subject: Subject) -> Erasure:
         """Count, and note which days of rollups are touched, before anything is removed."""
@@ -171,9 +161,17 @@ class Erasing:
 
     @asynccontextmanager
     async def _alone(self) -> AsyncGenerator[None]:
-        """While no reconciliation runs: both compare rollups with events, and would each make up for what the other does."""
+        """While no reconciliation runs: both compare rollups with events, and would each make up for what the other does.
+
+        And while no export is written, in any process: it would carry on what is removed here.
+        """
+        async with self._having(Job.RECONCILE), self._having(Job.EXPORT):
+            yield
+
+    @asynccontextmanager
+    async def _having(self, job: Job) -> AsyncGenerator[None]:
         while True:
-            async with claimed(self._database, Job.RECONCILE) as claim:
+            async with claimed(self._database, job) as claim:
                 if claim is not None:
                     yield
                     return

@@ -1,13 +1,14 @@
 """Every place of this service where data is kept, and whether persons are in it: the users that projects send events about.
 
 The one thing to know: a table, key prefix or folder that is in neither list fails a test. Whoever adds one says here what is in it; a
-personal one needs a PersonalStore, which finds and removes a person.
+personal one needs a PersonalStore, which finds and removes a person, and is in an export of the person or says why not (exported.py).
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from analytics.cache.live_feed import LiveFeed
+from analytics.privacy.export_files import ExportFiles
 from analytics.privacy.shown import ShownEvents
 from analytics.privacy.spooled import SpoolFolder
 from analytics.privacy.tables import PersonalStore, RejectedTable, person_tables
@@ -21,6 +22,7 @@ PERSONAL = (
     "clickhouse:rejected_events",
     "folder:spool",
     "memory:live_feed",
+    "folder:exports",
 )
 """In the order in which they are cleared: what feeds others first."""
 
@@ -49,6 +51,8 @@ NOT_PERSONAL: Mapping[str, str] = {
     "postgres:schema_migrations": "which migrations were run",
     "postgres:sealed_secrets": "encrypted secrets of the service and of projects",
     "postgres:signing_keys": "keys",
+    "postgres:subject_export_ids": "keyed hashes of ids: by them an erasure finds exports that name a person",
+    "postgres:subject_exports": "ids encrypted until it has ended, then counts",
     "postgres:users": _STAFF,
     "postgres:write_keys": "public by nature",
     "redis:brake": "failed sign-ins of the team, by account and address, for a while",
@@ -69,13 +73,16 @@ NOT_PERSONAL: Mapping[str, str] = {
 }
 
 
-def personal_stores(warehouse: Warehouse, spool: Spool, spool_folder: Path, feed: LiveFeed) -> tuple[PersonalStore, ...]:
+def personal_stores(
+    warehouse: Warehouse, spool: Spool, spool_folder: Path, feed: LiveFeed, exports: ExportFiles
+) -> tuple[PersonalStore, ...]:
     """What finds and removes a person, in the order of PERSONAL."""
     stores: tuple[PersonalStore, ...] = (
         *person_tables(warehouse),
         RejectedTable(warehouse),
         SpoolFolder(spool, spool_folder),
         ShownEvents(feed),
+        exports,
     )
     assert tuple(store.name for store in stores) == PERSONAL
     return stores

@@ -37,6 +37,20 @@ class RevealedValues:
                 shown[column] = self._object(field, row[column].encode("utf-8", "replace")).decode()
         return shown
 
+    def body(self, text: str) -> str:
+        """An event as it was sent, such as one that was refused, with what is encrypted in its properties and context in clear."""
+        if "e1:" not in text:
+            return text
+        sent = text.encode("utf-8", "replace")
+        try:
+            members = _members.decode(sent)
+        except (DecodeError, UnicodeDecodeError, RecursionError):
+            return text
+        for name in set(_OBJECTS.values()) & members.keys():
+            if bytes(members[name])[:1] == b"{":
+                members[name] = Raw(self._object(name, bytes(members[name])))
+        return encode(members).decode()
+
     def _object(self, field: str, text: bytes) -> bytes:
         try:
             members = _members.decode(text)

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from analytics.domain.access import Permission
+from tests.factories.subject_exports import ended_export
 from tests.fixtures.api import PASSWORD
 from tests.isolation.world import School, World
 
@@ -98,6 +99,15 @@ async def _invitation(world: World, school: School) -> Mapping[str, str]:
     assert made.status_code == 201, made.text
     items = (await world.api.owner.get(f"/v1/projects/{school.slug}/invitations", params={"limit": 1000})).json()["items"]
     return {"invitation_id": next(item["id"] for item in items if item["email"] == body["email"])}
+async def _export(world: World, school: School) -> Mapping[str, str]:
+    """One that is finished, of the person who is marked; made once a school."""
+    path = f"/v1/projects/{school.slug}/subject-exports"
+    found = (await world.api.owner.get(path)).json()["items"]
+    for item in found:
+        if item["status"] == "finished" and item["files"]["events.ndjson"]["lines"]:
+            return {"export_id": item["id"]}
+    made = (await world.api.owner.post(path, {"user_id": school.markers["user"]})).json()
+    return {"export_id": (await ended_export(world.api, school.project, made["id"]))["id"]}
 
 
 async def _page_part(world: World, school: School) -> Mapping[str, str]:
@@ -170,6 +180,10 @@ RECIPES: Mapping[str, Recipe] = {
     f"POST {_P}/erasures": Recipe(body={"user_id": "erased-<new>"}),
     f"GET {_P}/erasures": Recipe(),
     f"GET {_P}/erasures/{{erasure_id}}": Recipe(values=_erasure),
+    f"POST {_P}/subject-exports": Recipe(body={"user_id": "exported-<new>"}),
+    f"GET {_P}/subject-exports": Recipe(),
+    f"GET {_P}/subject-exports/{{export_id}}": Recipe(values=_export),
+    f"GET {_P}/subject-exports/{{export_id}}/file": Recipe(values=_export),
     f"GET {_P}/live": Recipe(headers={"accept": "application/json"}),
     f"POST {_P}/live/ticket": Recipe(),
     "POST /v1/reconciliations": Recipe(body={}, statuses=frozenset({409})),

@@ -42,6 +42,8 @@ POSTGRES: Mapping[str, str] = {
     "event_nodes": "operator: names of spools",
     "key_ring": "operator: keys that seal, themselves sealed",
     "sealed_secrets": "project_id",
+    "subject_export_ids": "export: rows of one of subject_exports",
+    "subject_exports": "project_id",
     "signing_keys": "operator: what signs access tokens",
     "directory_version": "operator: a number",
     "schema_migrations": "operator: names of migrations",

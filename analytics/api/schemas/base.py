@@ -1,14 +1,10 @@
 """What all bodies and answers share: strict bodies, times as ISO 8601 UTC with milliseconds, plain text."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, PlainSerializer
 
-
-def iso_utc(instant: datetime) -> str:
-    """`2026-11-22T10:00:00.123Z`."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+from analytics.clock import iso_utc
 
 
 def _plain(text: str) -> str:

@@ -1,21 +1,16 @@
 """Events as they are stored, and events that were rejected. Answers are written by `encode_*`: JSON that was sent goes out unread."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
-from msgspec import DecodeError, Raw
-from msgspec.json import Decoder, encode
+from msgspec.json import encode
 from pydantic import BaseModel
 
-from analytics.api.schemas.base import UtcTime, iso_utc
+from analytics.api.schemas.base import UtcTime
 from analytics.query.rejected_events import RejectedEvent
 from analytics.query.revealed import RevealedValues
+from analytics.query.shown_events import event_as_sent, rejected_as_sent
 from analytics.query.stored_events import ListedEvent
-
-_object = Decoder(dict[str, Raw])
-_CONTEXT = ("ip", "user_agent", "locale", "timezone")
-_PAGE = {"url": "page_url", "title": "page_title", "referrer": "referrer"}
-_CAMPAIGN = {name: f"campaign_{name}" for name in ("source", "medium", "name", "term", "content")}
 
 
 class EventItem(BaseModel):
@@ -78,67 +73,9 @@ class ReplayAnswer(BaseModel):
 def encode_events(events: Sequence[ListedEvent], next_cursor: str | None, revealed: RevealedValues | None = None) -> bytes:
     """A page of stored events as JSON; with `revealed` what is encrypted is shown in clear."""
     rows = [event.columns if revealed is None else revealed.columns(event.columns) for event in events]
-    return encode({"items": [_event(row) for row in rows], "next_cursor": next_cursor})
+    return encode({"items": [event_as_sent(row) for row in rows], "next_cursor": next_cursor})
 
 
 def encode_rejected(rows: Sequence[RejectedEvent], next_cursor: str | None) -> bytes:
     """A page of rejected events as JSON."""
-    return encode({"items": [_rejected(row) for row in rows], "next_cursor": next_cursor})
-
-
-def _event(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "event_id": row["event_id"],
-        "event": row["event"],
-        "timestamp": iso_utc(row["timestamp"]),
-        "received_at": iso_utc(row["received_at"]),
-        "user_id": row["user_id"] or None,
-        "anonymous_id": row["anonymous_id"] or None,
-        "session_id": row["session_id"] or None,
-        "properties": _raw_object(row["properties"]) or {},
-        "context": _context(row),
-    }
-
-
-def _context(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The context as it was sent: members with a column from the columns, the others from the rest."""
-    extra = dict[str, Any](_members(row["context_extra"]))
-    context: dict[str, Any] = {name: row[name] for name in _CONTEXT if row[name]}
-    for name, columns in (("page", _PAGE), ("campaign", _CAMPAIGN)):
-        part: dict[str, Any] = {member: row[column] for member, column in columns.items() if row[column]}
-        rest = extra.get(name)
-        if rest is not None and bytes(rest)[:1] == b"{":
-            part |= _members(extra.pop(name))
-        if part:
-            context[name] = part
-    return {**extra, **context}
-
-
-def _rejected(row: RejectedEvent) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "received_at": iso_utc(row.received_at),
-        "status": row.status,
-        "code": row.code,
-        "detail": row.detail,
-        "event_id": row.event_id or None,
-        "event": _raw_object(row.body),
-        "body": row.body,
-        "body_bytes": row.body_bytes,
-    }
-
-
-def _raw_object(text: str) -> Raw | None:
-    """The text as JSON that is passed on as it is, None if it is no object."""
-    try:
-        _object.decode(text)
-        return Raw(text.encode("utf-8"))
-    except (DecodeError, UnicodeError, RecursionError):
-        return None
-
-
-def _members(text: str | Raw) -> dict[str, Raw]:
-    try:
-        return _object.decode(text)
-    except (DecodeError, UnicodeError, RecursionError):
-        return {}
+    return encode({"items": [rejected_as_sent(row) for row in rows], "next_cursor": next_cursor})

@@ -1,0 +1,53 @@
+"""Exports of persons through the front door, and what is in their files."""
+
+import asyncio
+import io
+import json
+import time
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+from tests.fixtures.api import Api
+
+ENDED_SECONDS = 60.0
+
+
+async def ended_export(api: Api, project: Mapping[str, Any], export_id: str) -> dict[str, Any]:
+    """The export, once it has ended."""
+    deadline = time.monotonic() + ENDED_SECONDS
+    record: dict[str, Any] = {}
+    while time.monotonic() < deadline:
+        record = (await api.owner.get(f"/v1/projects/{project['slug']}/subject-exports/{export_id}")).json()
+        if record["status"] not in ("requested", "running"):
+            return record
+        await asyncio.sleep(0.05)
+    raise AssertionError(record)
+
+
+async def exported(api: Api, project: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """A new export, once it has ended."""
+    answer = await api.owner.post(f"/v1/projects/{project['slug']}/subject-exports", wanted)
+    assert answer.status_code == 202, answer.text
+    return await ended_export(api, project, answer.json()["id"])
+
+
+async def files_of(api: Api, project: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    """The files of a finished export: lists of lines by name, and the manifest."""
+    assert record["status"] == "finished", record
+    answer = await api.owner.get(f"/v1/projects/{project['slug']}/subject-exports/{record['id']}/file")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/zip"
+    assert len(answer.content) == record["size_bytes"]
+    return read_zip(answer.content)
+
+
+def read_zip(content: bytes) -> dict[str, Any]:
+    """Lists of lines by name, and the manifest."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        texts = {name: archive.read(name).decode() for name in archive.namelist()}
+    return {
+        name: json.loads(text) if name == "manifest.json" else [json.loads(line) for line in text.splitlines()]
+        for name, text in texts.items()
+    }
