@@ -5,7 +5,7 @@ The one thing to know: the file lies on the disk of the process that was asked f
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from analytics.api.auth import Access, Allowed
 from analytics.api.dependencies import OpenServices
@@ -52,7 +52,7 @@ async def read_subject_export(export_id: str, access: MayExport, services: OpenS
     return SubjectExportAnswer.of(await services.metadata.subject_exports.find(access.project.id, export_id))
 
 
-@router.get("/{export_id}/file", response_class=FileAnswer, responses=_FILE)
+@router.get("/{export_id}/file", response_class=Response, responses=_FILE)
 async def download_subject_export(export_id: str, access: MayExport, services: OpenServices) -> FileAnswer:
     """The ZIP. Each download is recorded before it begins."""
     export = await services.metadata.subject_exports.find(access.project.id, export_id)

@@ -48,6 +48,6 @@ def read_zip(content: bytes) -> dict[str, Any]:
         assert archive.testzip() is None
         texts = {name: archive.read(name).decode() for name in archive.namelist()}
     return {
-        name: json.loads(text) if name == "manifest.json" else [json.loads(line) for line in text.splitlines()]
+        name: json.loads(text) if name == "manifest.json" else [json.loads(line) for line in text.split("\n") if line]
         for name, text in texts.items()
     }

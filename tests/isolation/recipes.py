@@ -99,6 +99,8 @@ async def _invitation(world: World, school: School) -> Mapping[str, str]:
     assert made.status_code == 201, made.text
     items = (await world.api.owner.get(f"/v1/projects/{school.slug}/invitations", params={"limit": 1000})).json()["items"]
     return {"invitation_id": next(item["id"] for item in items if item["email"] == body["email"])}
+
+
 async def _export(world: World, school: School) -> Mapping[str, str]:
     """One that is finished, of the person who is marked; made once a school."""
     path = f"/v1/projects/{school.slug}/subject-exports"
