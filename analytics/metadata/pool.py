@@ -7,14 +7,14 @@ found before it is handed out.
 
 import secrets
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import psycopg
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from analytics.audit.log import AuditLog, Change
 from analytics.audit.names import AuditNames
@@ -25,6 +25,7 @@ from analytics.statements import Statement
 __all__ = ["Change", "ChangeConnection", "Connection", "Database", "Row", "open_database"]
 
 Row = DictRow
+MAX_WAITING = 200  # callers for a connection; more are told so at once
 _log = structlog.get_logger("analytics.metadata")
 
 
@@ -69,11 +70,13 @@ class Database:
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Row]], audit: AuditLog) -> None:
         self._pool = pool
         self._audit = audit
+        self._waiting = self._given = 0
+        self._is_away = False
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[Connection]:
         """A connection for questions. Raises MetadataUnavailableError."""
-        async with _errors_as_ours(), self._pool.connection() as raw:
+        async with _errors_as_ours(), self._connection() as raw:
             yield Connection(raw)
 
     @asynccontextmanager
@@ -82,7 +85,7 @@ class Database:
 
         Raises ConflictError for a value that must be unique, InvalidRequestError for one that cannot be stored, MetadataUnavailableError.
         """
-        async with _errors_as_ours(), self._pool.connection() as raw, raw.transaction():
+        async with _errors_as_ours(), self._connection() as raw, raw.transaction():
             connection = ChangeConnection(raw, change)
             yield connection
             for done in connection.changes:
@@ -94,17 +97,39 @@ class Database:
     @asynccontextmanager
     async def bookkeeping(self) -> AsyncGenerator[Connection]:
         """A connection in a transaction for what is nobody's change: the audit's own rows. Raises MetadataUnavailableError."""
-        async with _errors_as_ours(), self._pool.connection() as raw, raw.transaction():
+        async with _errors_as_ours(), self._connection() as raw, raw.transaction():
             yield Connection(raw)
 
     async def ping(self) -> bool:
         """Whether PostgreSQL answers."""
         try:
-            async with _errors_as_ours(), self._pool.connection(timeout=2.0) as raw:
+            async with _errors_as_ours(), self._connection(wait_seconds=2.0) as raw:
                 await raw.execute("SELECT 1")
         except MetadataUnavailableError:
             return False
         return True
+
+    @asynccontextmanager
+    async def _connection(self, wait_seconds: float | None = None) -> AsyncGenerator[AsyncConnection[Row]]:
+        """One out of the pool. While the server is away one caller at a time waits for it; the rest are told so at once.
+
+        The pool's own limit cannot be used: it counts those who gave up, too, until a connection comes, and at the limit asks for none.
+        """
+        if self._waiting >= (1 if self._is_away else MAX_WAITING):
+            raise MetadataUnavailableError("PostgreSQL gives no connection.")
+        async with AsyncExitStack() as stack:
+            self._waiting += 1
+            given = self._given
+            try:
+                raw = await stack.enter_async_context(self._pool.connection(wait_seconds))
+            except PoolTimeout:
+                self._is_away = given == self._given  # else the pool is only busy
+                raise
+            finally:
+                self._waiting -= 1
+            self._given += 1
+            self._is_away = False
+            yield raw
 
 
 @asynccontextmanager
@@ -122,7 +147,6 @@ async def open_database(
         max_size=max_connections,
         open=False,
         timeout=wait_seconds,
-        max_waiting=200,
         max_idle=300,
         # After this the pool gives up until somebody asks again: its pauses between tries would grow beyond what a caller waits.
         reconnect_timeout=wait_seconds,
@@ -151,7 +175,7 @@ async def open_database(
 async def _errors_as_ours() -> AsyncGenerator[None]:
     try:
         yield
-    except (PoolTimeout, TooManyRequests, PoolClosed) as error:
+    except (PoolTimeout, PoolClosed) as error:
         raise MetadataUnavailableError("PostgreSQL gives no connection.") from error
     except psycopg.errors.UniqueViolation as error:
         raise ConflictError("That exists already.") from error

@@ -15,11 +15,12 @@ from analytics.domain.access import Permission
 
 @dataclass(frozen=True)
 class RouteOf:
-    """One method of one route."""
+    """One method of one route. `actions`: as what its checks record that it was asked for."""
 
     method: str
     path: str
     permissions: tuple[Permission, ...]
+    actions: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -35,18 +36,19 @@ def routes_of(app: FastAPI) -> list[RouteOf]:
     found = [RouteOf("POST", "/v1/events", ())]
     for route in _leaves(app.routes):
         assert isinstance(route, Route), f"{route} is of a kind that the matrix does not know"
-        permissions = tuple(_permissions(route.dependant)) if isinstance(route, APIRoute) else ()
-        found += [
-            RouteOf(method, route.path.replace(":path}", "}"), permissions) for method in sorted(route.methods or ()) if method != "HEAD"
-        ]
+        checks = list(_checks(route.dependant)) if isinstance(route, APIRoute) else []
+        permissions = tuple(check.permission for check in checks)
+        actions = tuple(check.action for check in checks if check.action is not None)
+        path = route.path.replace(":path}", "}")
+        found += [RouteOf(method, path, permissions, actions) for method in sorted(route.methods or ()) if method != "HEAD"]
     return found
 
 
-def _permissions(dependant: Dependant) -> Iterator[Permission]:
+def _checks(dependant: Dependant) -> Iterator[AccessCheck]:
     if isinstance(dependant.call, AccessCheck):
-        yield dependant.call.permission
+        yield dependant.call
     for below in dependant.dependencies:
-        yield from _permissions(below)
+        yield from _checks(below)
 
 
 def _leaves(found: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
