@@ -31,6 +31,7 @@ NOT_PERSONAL: Mapping[str, str] = {
     "clickhouse:event_counts": "numbers of events; put right when a person's events are gone",
     "clickhouse:event_ids": "keyed hashes of event ids, for three days: repeats must be known also of erased events",
     "clickhouse:events_scratch": "rows on trial for the moment in which a batch is mended; dropped, at the next start at the latest",
+    "clickhouse:fence_probe": "made-up rows of two projects that do not exist, by which the fence around SQL is tried",
     "clickhouse:reconciliations": "what was compared and how it ended",
     "clickhouse:schema_migrations": "which migrations were run",
     "postgres:account_links": _STAFF,
