@@ -24,6 +24,7 @@ from analytics.api import (
     rejected_events,
     secrets,
     sign_in,
+    sql,
     stored_events,
     subject_exports,
     tokens,
@@ -60,6 +61,7 @@ ROUTERS = (
     erasures.router,
     subject_exports.router,
     live.router,
+    sql.router,
     health.router,
     docs.router,
 )

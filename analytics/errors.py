@@ -32,6 +32,7 @@
     │   ├── MailUnavailableError       mail-unavailable
     │   ├── SpoolFullError             spool-full
     │   ├── ShuttingDownError          shutting-down
+    │   ├── SqlOffError                sql-off
     │   └── QueryTimeoutError          query-timeout
     ├── IntegrityError              the data is not what it should be; a person must look
     │   ├── SchemaDriftError           schema-drift
@@ -308,6 +309,13 @@ class ShuttingDownError(StoreError):
 
     code = "shutting-down"
     title = "The service is stopping"
+
+
+class SqlOffError(StoreError):
+    """Ad-hoc SQL is off: a part of its fence is missing."""
+
+    code = "sql-off"
+    title = "SQL is off"
 
 
 class QueryTimeoutError(StoreError):

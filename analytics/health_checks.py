@@ -8,6 +8,7 @@ from analytics.event_path import EventPath
 from analytics.metadata.key_directory import KeyDirectory
 from analytics.metadata.store import Metadata
 from analytics.migrate.clickhouse import WarehouseSchema
+from analytics.sql_path import SqlPath
 from analytics.telemetry.health import Check, CheckAnswer, on_thread
 from analytics.warehouse.client import Warehouse
 
@@ -15,7 +16,7 @@ _ANSWERS = (True, "Answers.")
 
 
 def health_checks(
-    warehouse: Warehouse, schema: WarehouseSchema, metadata: Metadata, cache: Cache, event_path: EventPath
+    warehouse: Warehouse, schema: WarehouseSchema, metadata: Metadata, cache: Cache, event_path: EventPath, sql_path: SqlPath
 ) -> Mapping[str, Check]:
     """The checks, by the names in the answer of `/readyz`."""
 
@@ -52,6 +53,10 @@ def health_checks(
             return False, f"Nothing could be stored for {seconds} s: events wait on disk."
         return True, "Stores." if state.ready else "Starting: events wait on disk."
 
+    async def sql() -> CheckAnswer:
+        reason = sql_path.fence.reason
+        return (True, "The fence holds.") if reason is None else (False, f"Off: {reason}")
+
     return {
         "clickhouse": Check(on_thread(clickhouse, "clickhouse")),
         "postgres": Check(postgres),
@@ -60,6 +65,7 @@ def health_checks(
         "keys": Check(keys, needed=True),
         "spool": Check(spool, needed=True),
         "writer": Check(writer),
+        "sql": Check(sql),
     }
 
 

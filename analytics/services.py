@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from email.errors import MessageError
 from functools import partial
 
@@ -53,6 +54,7 @@ from analytics.reconcile.reconciliations import SETTLE_SECONDS, Reconciliations
 from analytics.reconcile.records import ReconciliationRecords
 from analytics.reconcile.requests import ReconciliationRequests
 from analytics.settings import Settings
+from analytics.sql_path import SqlPath, open_sql
 from analytics.telemetry.health import HealthMonitor
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse, open_warehouse
@@ -95,6 +97,8 @@ class Services:
     erasures: Erasures
     erasing: Erasing
     exporting: Exporting
+    sql: SqlPath
+    sql_history_keep: timedelta
 
 
 @asynccontextmanager
@@ -129,6 +133,7 @@ async def open_services(
 
         cache = Cache(settings.redis_url.get_secret_value() if settings.redis_url else None, metrics)
         stack.push_async_callback(cache.aclose)
+        rate_limits = RateLimits(cache, _limits(settings))
         letters = Letters(_mailer(settings, clock), settings.public_url)
         stack.push_async_callback(letters.aclose)
         feed = LiveFeed()
@@ -155,8 +160,6 @@ async def open_services(
         if "writer" in settings.roles:
             passing = SpoolPassing(metadata.directory, erasures, event_path.ingestor, event_path.spool, feed)
             await stack.enter_async_context(passing.running())
-        health = HealthMonitor(health_checks(warehouse, schema, metadata, cache, event_path), metrics)
-        await stack.enter_async_context(health.running())
         stack.callback(live.stop)
         hold = partial(event_path.writer.paused, RECONCILE_WAIT_SECONDS) if "writer" in settings.roles else None
 
@@ -172,7 +175,12 @@ async def open_services(
             keep_days=settings.subject_export_days,
         )
         export_files = ExportFiles(metadata.subject_exports, exporting.folder, exporting.node)
-        stores = personal_stores(warehouse, event_path.spool, settings.data_dir / "spool", feed, export_files)
+        sql = await stack.enter_async_context(open_sql(settings, warehouse, schema, metadata, rate_limits, clock, event_path.watermark))
+        health = HealthMonitor(health_checks(warehouse, schema, metadata, cache, event_path, sql), metrics)
+        await stack.enter_async_context(health.running())
+        stores = personal_stores(
+            warehouse, event_path.spool, settings.data_dir / "spool", feed, export_files, metadata.sql_history, sql.schema
+        )
         erasing = Erasing(
             erasures, metadata.database, warehouse, clock, stores, hold=hold, settle_seconds=SETTLE_SECONDS if hold is None else 0.0
         )
@@ -193,7 +201,7 @@ async def open_services(
             cache=cache,
             live=live,
             live_tickets=Tickets(cache),
-            rate_limits=RateLimits(cache, _limits(settings)),
+            rate_limits=rate_limits,
             health=health,
             questions=Questions(warehouse, clock, event_path.watermark, metrics, metadata.personal),
             stored_events=StoredEvents(warehouse, clock),
@@ -202,6 +210,8 @@ async def open_services(
             erasures=erasures,
             erasing=erasing,
             exporting=exporting,
+            sql=sql,
+            sql_history_keep=timedelta(days=settings.sql_history_days),
         )
 
 

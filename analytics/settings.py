@@ -13,7 +13,8 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, Validat
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from analytics.crypto.tls import ServedCertificate
-from analytics.errors import SettingsError
+from analytics.domain.sql_policy import check_changes
+from analytics.errors import InvalidRequestError, SettingsError
 from analytics.mail.server_address import parse_mail_url
 from analytics.warehouse.server_address import parse_server_url
 
@@ -100,6 +101,14 @@ class Settings(BaseSettings):
         description="A worker or writer that gives no sign of life for this long is killed and started again (starting: ten times).",
     )
     subject_export_days: int = Field(7, ge=1, le=90, description="So long the file of a subject export can be fetched; then it is removed.")
+    sql_limits: dict[str, dict[str, float]] = Field(
+        {},
+        description='What SQL may cost, by role, as JSON: `{"analyst": {"seconds": 30}}`; absent: see SQL for analysts.',
+    )
+    sql_concurrency: int = Field(4, ge=1, le=64, description="SQL queries of all projects at once in one process.")
+    sql_queue: int = Field(64, ge=0, le=10_000, description="SQL queries that may wait for their turn; above it 429.")
+    sql_queue_seconds: float = Field(30.0, gt=0, le=110, description="Longest a SQL query waits for its turn; then 429.")
+    sql_history_days: int = Field(90, ge=1, le=3_650, description="So long the history of SQL queries is kept.")
     geoip_path: Path | None = Field(None, description="A MaxMind country or city file (.mmdb); absent: no countries.")
     clock_offset_seconds: float = Field(0.0, description="Moves the service's clock: tests only.")
 
@@ -109,6 +118,16 @@ class Settings(BaseSettings):
         if value is not None:
             parse_server_url(value.get_secret_value())
         return value
+
+    @field_validator("sql_limits")
+    @classmethod
+    def _sql_limits(cls, value: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        whole = {role: {name: _whole(number) for name, number in limits.items()} for role, limits in value.items()}
+        try:
+            check_changes(whole)
+        except InvalidRequestError as error:
+            raise ValueError(error.detail) from error
+        return whole
 
     @field_validator("postgres_url")
     @classmethod
@@ -166,6 +185,10 @@ class Settings(BaseSettings):
         if not value.strip():
             raise ValueError("must not be blank")
         return value
+
+
+def _whole(number: float) -> float:
+    return int(number) if number == int(number) else number
 
 
 def _with_scheme(url: SecretStr | None, *schemes: str) -> SecretStr | None:

@@ -116,6 +116,7 @@ class Server(uvicorn.Server):
         services: Services | None = self.lifespan.state.get("services")
         if services is not None:
             services.live.stop()  # streams never end by themselves, and the stop would wait for them
+            services.sql.queries.door.stop()  # nor do long queries in time
         if self._renewing is not None:
             self._renewing.cancel()
         await super().shutdown(sockets)

@@ -20,6 +20,7 @@ from analytics.domain.rate import RateMemory, RateStand
 from analytics.errors import CacheUnavailableError, RateLimitedError
 
 WINDOW_SECONDS = 60
+HOUR_SECONDS = 3600
 
 
 class CallerKind(StrEnum):
@@ -50,19 +51,29 @@ class RateLimits:
     async def charge(self, kind: CallerKind, who: str) -> RateStand:
         """Count one request of this caller. Raises OverRateError; then nothing is counted."""
         limit = self._per_minute[kind]
-        caller = f"{kind}:{hashlib.sha256(who.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
-        try:
-            stand = await self._in_redis(caller, limit)
-        except CacheUnavailableError:
-            stand = self._memory.charge(caller, limit, WINDOW_SECONDS, time.monotonic())
+        stand = await self._charged(kind, who, limit, WINDOW_SECONDS)
         if stand.retry_after_seconds:
             raise OverRateError(f"More than {limit:,} requests a minute of this {kind.replace('-', ' ')}.", stand)
         return stand
 
-    async def _in_redis(self, caller: str, limit: int) -> RateStand:
+    async def charge_hour(self, what: str, who: str, limit: int) -> RateStand:
+        """Count one `what` of a caller, of which there may be `limit` an hour. Raises OverRateError; then nothing is counted."""
+        stand = await self._charged(what, who, limit, HOUR_SECONDS)
+        if stand.retry_after_seconds:
+            raise OverRateError(f"More than {limit:,} {what} an hour.", stand)
+        return stand
+
+    async def _charged(self, what: str, who: str, limit: int, window_seconds: int) -> RateStand:
+        caller = f"{what}:{hashlib.sha256(who.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+        try:
+            return await self._in_redis(caller, limit, window_seconds)
+        except CacheUnavailableError:
+            return self._memory.charge(caller, limit, window_seconds, time.monotonic())
+
+    async def _in_redis(self, caller: str, limit: int, window_seconds: int) -> RateStand:
         async def count(client: redis.asyncio.Redis) -> Sequence[Sequence[int]]:
             script = client.register_script(_script())
-            return cast(Sequence[Sequence[int]], await script(keys=[f"rate:{caller}"], args=[WINDOW_SECONDS * 1000, limit]))
+            return cast(Sequence[Sequence[int]], await script(keys=[f"rate:{caller}"], args=[window_seconds * 1000, limit]))
 
         remaining, reset_ms, wait_ms = (await self._cache.acall(count))[0]
         return RateStand(limit, remaining, math.ceil(reset_ms / 1000), max(1, math.ceil(wait_ms / 1000)) if wait_ms else 0)

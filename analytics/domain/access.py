@@ -65,6 +65,9 @@ class Permission(StrEnum):
     MANAGE_TOKENS = "manage-tokens"
     MANAGE_MEMBERS = "manage-members"
     READ_AUDIT = "read-audit"  # of one project
+    RUN_SQL = "run-sql"  # and see one's own queries; each is recorded by itself, before it runs
+    MANAGE_SQL = "manage-sql"  # see and end everybody's
+    SET_SQL_LIMITS = "set-sql-limits"  # what queries may cost
     ERASE = "erase"  # remove a person from every store, and see the receipts
     EXPORT_SUBJECT = "export-subject"  # take out all that is kept of a person, personal fields in clear
     # over all projects
@@ -103,6 +106,9 @@ RULES: Mapping[Permission, Rule] = {
     Permission.MANAGE_TOKENS: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
     Permission.MANAGE_MEMBERS: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
     Permission.READ_AUDIT: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
+    Permission.RUN_SQL: Rule(Role.ANALYST, _scopes(Scope.SQL)),
+    Permission.MANAGE_SQL: Rule(Role.ADMIN, _scopes(Scope.SQL, Scope.MANAGE)),
+    Permission.SET_SQL_LIMITS: Rule(None, None),
     Permission.ERASE: Rule(Role.ADMIN, _scopes(Scope.MANAGE, Scope.PERSONAL_DATA)),
     Permission.EXPORT_SUBJECT: Rule(Role.ADMIN, _scopes(Scope.MANAGE, Scope.PERSONAL_DATA)),
 }

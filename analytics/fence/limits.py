@@ -52,6 +52,11 @@ class SqlLimits:
             "allow_ddl": 0,
             "allow_introspection_functions": 0,
             "session_timezone": "UTC",
+            # How answers are written: times with their zone, decimals with all their digits.
+            "date_time_output_format": "iso",
+            "output_format_json_quote_decimals": 1,
+            "output_format_json_quote_64bit_integers": 0,
+            "output_format_json_quote_denormals": 0,
             # Where the process may: other threads go first.
             "os_threads_nice_value_query": 19,
         }

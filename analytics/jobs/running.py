@@ -10,6 +10,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from analytics.background import running
 from analytics.jobs.erase import EraseJob
+from analytics.jobs.prune_sql_history import prune_each_hour
 from analytics.jobs.reconcile import ReconcileJob
 from analytics.jobs.seal_audit import seal_each_second
 from analytics.services import Services
@@ -27,7 +28,11 @@ async def jobs_running(services: Services) -> AsyncGenerator[None]:
     erase = EraseJob(services.erasing, services.metadata.database, services.warehouse_schema, services.clock)
     services.erasures.on_request = erase.look_soon
     try:
-        async with running(seal_each_second(services.metadata.audit_chain), "seal-audit"), running(erase.run(), "erase"):
+        async with (
+            running(seal_each_second(services.metadata.audit_chain), "seal-audit"),
+            running(prune_each_hour(services.metadata.sql_history, services.sql_history_keep), "prune-sql-history"),
+            running(erase.run(), "erase"),
+        ):
             scheduler.start()
             try:
                 yield

@@ -25,6 +25,8 @@ from analytics.metadata.projects import Projects
 from analytics.metadata.refresh_tokens import RefreshTokens
 from analytics.metadata.secrets import Passwords
 from analytics.metadata.signing_keys import SigningKeys
+from analytics.metadata.sql_history import SqlHistory
+from analytics.metadata.sql_limits import SqlLimitChanges
 from analytics.metadata.subject_exports import SubjectExports
 from analytics.metadata.token_uses import token_uses_written
 from analytics.metadata.tokens import ApiTokens
@@ -55,6 +57,8 @@ class Metadata:
     audit_chain: AuditChain
     erasures: Erasures
     subject_exports: SubjectExports
+    sql_history: SqlHistory
+    sql_limits: SqlLimitChanges
 
 
 @asynccontextmanager
@@ -97,6 +101,8 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_
                 AuditChain(database, ring, clock),
                 Erasures(database, directory, clock, ring),
                 SubjectExports(database, clock, ring),
+                SqlHistory(database, log.names, clock),
+                SqlLimitChanges(database),
             )
 
 

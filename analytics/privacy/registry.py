@@ -7,7 +7,10 @@ personal one needs a PersonalStore, which finds and removes a person, and is in 
 from collections.abc import Mapping
 from pathlib import Path
 
+from analytics.adhoc.schema import SqlSchema
 from analytics.cache.live_feed import LiveFeed
+from analytics.metadata.sql_history import SqlHistory
+from analytics.privacy.asked_sql import SqlQueries, SqlSamples
 from analytics.privacy.export_files import ExportFiles
 from analytics.privacy.shown import ShownEvents
 from analytics.privacy.spooled import SpoolFolder
@@ -23,6 +26,8 @@ PERSONAL = (
     "folder:spool",
     "memory:live_feed",
     "folder:exports",
+    "postgres:sql_queries",
+    "memory:sql_schema",
 )
 """In the order in which they are cleared: what feeds others first."""
 
@@ -54,11 +59,12 @@ NOT_PERSONAL: Mapping[str, str] = {
     "postgres:signing_keys": "keys",
     "postgres:subject_export_ids": "keyed hashes of ids: by them an erasure finds exports that name a person",
     "postgres:subject_exports": "ids encrypted until it has ended, then counts",
+    "postgres:sql_limits": "numbers",
     "postgres:users": _STAFF,
     "postgres:write_keys": "public by nature",
     "redis:brake": "failed sign-ins of the team, by account and address, for a while",
     "redis:live": "64-bit hashes of users for 8 minutes and of sessions for 33; counts and names of events. They age out",
-    "redis:rate": "hashes of callers and how often they called, for a minute",
+    "redis:rate": "hashes of callers of the team and how often they called, for an hour at most",
     "redis:ticket": "hashes of tickets of the team, for a minute",
     "folder:clickhouse": "its tables are registered one by one; sorted or grouped data that spills there is gone with its question",
     "folder:postgres": "its tables are registered one by one; its write-ahead log holds what they held",
@@ -75,7 +81,13 @@ NOT_PERSONAL: Mapping[str, str] = {
 
 
 def personal_stores(
-    warehouse: Warehouse, spool: Spool, spool_folder: Path, feed: LiveFeed, exports: ExportFiles
+    warehouse: Warehouse,
+    spool: Spool,
+    spool_folder: Path,
+    feed: LiveFeed,
+    exports: ExportFiles,
+    sql_history: SqlHistory,
+    sql_schema: SqlSchema,
 ) -> tuple[PersonalStore, ...]:
     """What finds and removes a person, in the order of PERSONAL."""
     stores: tuple[PersonalStore, ...] = (
@@ -84,6 +96,8 @@ def personal_stores(
         SpoolFolder(spool, spool_folder),
         ShownEvents(feed),
         exports,
+        SqlQueries(sql_history),
+        SqlSamples(sql_schema),
     )
     assert tuple(store.name for store in stores) == PERSONAL
     return stores

@@ -116,6 +116,13 @@ async def _page_part(world: World, school: School) -> Mapping[str, str]:
     return {"name": "swagger-ui.css"}
 
 
+async def _sql_query(world: World, school: School) -> Mapping[str, str]:
+    query_id = uuid4().hex
+    await world.api.owner.post(f"/v1/projects/{school.slug}/sql", {"sql": "SELECT 1", "query_id": query_id})
+    return {"query_id": query_id}
+
+
+_SQL = {"sql": "SELECT * FROM events LIMIT {rows:UInt32}", "params": {"rows": 100}}
 _EVENT_MARKS = ("event_name", "user", "anonymous", "session", "event_id", "property", "url", "title", "context")
 _TREND = {"date_from": "2026-01-01", "series": [{}], "breakdown": {"property": "event"}, "source": "raw"}
 _P = "/v1/projects/{project}"
@@ -186,6 +193,13 @@ RECIPES: Mapping[str, Recipe] = {
     f"GET {_P}/subject-exports": Recipe(),
     f"GET {_P}/subject-exports/{{export_id}}": Recipe(values=_export),
     f"GET {_P}/subject-exports/{{export_id}}/file": Recipe(values=_export),
+    f"POST {_P}/sql": Recipe(body=_SQL, shows=("event_name", "user", "property")),
+    f"POST {_P}/sql/explain": Recipe(body=_SQL),
+    f"GET {_P}/sql/history": Recipe(query={"limit": "1000"}),
+    f"GET {_P}/sql/limits": Recipe(),
+    f"PUT {_P}/sql/limits": Recipe(body={"analyst": {"seconds": 60}}),
+    f"DELETE {_P}/sql/{{query_id}}": Recipe(values=_sql_query, statuses=frozenset({404})),  # of others for all but admins
+    f"GET {_P}/schema": Recipe(shows=("event_name", "user", "property")),
     f"GET {_P}/live": Recipe(headers={"accept": "application/json"}),
     f"POST {_P}/live/ticket": Recipe(),
     "POST /v1/reconciliations": Recipe(body={}, statuses=frozenset({409})),

@@ -44,6 +44,8 @@ POSTGRES: Mapping[str, str] = {
     "sealed_secrets": "project_id",
     "subject_export_ids": "export: rows of one of subject_exports",
     "subject_exports": "project_id",
+    "sql_limits": "project_id",
+    "sql_queries": "project_id",
     "signing_keys": "operator: what signs access tokens",
     "directory_version": "operator: a number",
     "schema_migrations": "operator: names of migrations",

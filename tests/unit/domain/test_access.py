@@ -45,6 +45,8 @@ TABLE = {
     Permission.MANAGE_MEMBERS: (Role.ADMIN, ("manage",)),
     Permission.READ_AUDIT: (Role.ADMIN, ("manage",)),
     Permission.ERASE: (Role.ADMIN, ("manage", "personal-data")),
+    Permission.RUN_SQL: (Role.ANALYST, ("sql",)),
+    Permission.MANAGE_SQL: (Role.ADMIN, ("manage", "sql")),
 }
 EVERYWHERE = [Permission.READ_SELF, Permission.CHANGE_SELF, Permission.INVITE, Permission.LIST_PROJECTS]
 OWNERS_ONLY = [
@@ -57,8 +59,11 @@ OWNERS_ONLY = [
 ]
 
 
+OWNERS_IN_A_PROJECT = [Permission.SET_SQL_LIMITS]
+
+
 def test_the_table_is_whole() -> None:
-    assert {*TABLE, *EVERYWHERE, *OWNERS_ONLY} == set(Permission)
+    assert {*TABLE, *EVERYWHERE, *OWNERS_ONLY, *OWNERS_IN_A_PROJECT} == set(Permission)
 
 
 @pytest.mark.parametrize("permission", TABLE)
@@ -126,3 +131,10 @@ def test_a_token_grants_only_what_it_has() -> None:
     require_grantable(token("manage", "read"), ("read",))
     with pytest.raises(ForbiddenError):
         require_grantable(token("manage", "read"), ("read", "sql"))
+
+
+@pytest.mark.parametrize("permission", OWNERS_IN_A_PROJECT)
+def test_what_owners_alone_do_in_a_project_no_admin_and_no_token_may(permission: Permission) -> None:
+    assert may(OWNER, MINE, permission)
+    assert not may(member(Role.ADMIN), MINE, permission)
+    assert not may(token("read", "personal-data", "sql", "manage"), MINE, permission)

@@ -1,0 +1,281 @@
+"""The one door for foreign SQL: check, bind, open an analyst's handle, stream.
+
+Every question in SQL that did not come from our own files goes through `SqlDoor.running`. The one thing to know: a query has a thread of
+its own, which ends before the block does, also when the reader leaves, so no handle outlives its question.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+import anyio.to_thread
+import structlog
+
+from analytics.adhoc.delivery import Delivery
+from analytics.adhoc.formats import ENGINE_FORMATS, Format, Shape
+from analytics.adhoc.parameters import bind
+from analytics.adhoc.places import Places
+from analytics.domain.sql_policy import SqlPolicy
+from analytics.errors import (
+    AnalyticsError,
+    LimitExceededError,
+    QueryCancelledError,
+    ShuttingDownError,
+    SqlOffError,
+    WarehouseUnavailableError,
+)
+from analytics.fence.analyst_door import AnalystDoor, AnalystHandle, TableEstimate
+from analytics.fence.checked_query import PROJECT_PARAMETER, CheckedQuery
+from analytics.fence.gate import Gate
+from analytics.fence.limits import SqlLimits
+
+STOP_SECONDS = 4.0
+_log = structlog.get_logger("analytics.adhoc")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSql:
+    """A statement that may run: the canonical text, the names of its tables, its parameters as the engine's text."""
+
+    sql: str
+    tables: tuple[str, ...]
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class WantedSql:
+    """What is to run, for whom. `caller` shares one allowance of places; `explain` runs only the estimate of it."""
+
+    query_id: str
+    project_id: str
+    caller: str
+    policy: SqlPolicy
+    checked: CheckedSql
+    format: Format
+    max_rows: int | None = None
+    explain: bool = False
+
+
+class RunningSql:
+    """A query under way."""
+
+    def __init__(self, wanted: WantedSql, door: AnalystDoor, documents: bool, data_as_of: datetime) -> None:
+        self.wanted = wanted
+        self.data_as_of = data_as_of
+        self.shape = Shape(wanted.format, wanted.max_rows, documents)
+        self.rows_read = 0
+        self.bytes_read = 0
+        self.bytes_returned = 0
+        self.estimates: Sequence[TableEstimate] = ()
+        self.failure: BaseException | None = None
+        self._door = door
+        self._delivery = Delivery()
+        self._handle: AnalystHandle | None = None
+        self._cancelled: AnalyticsError | None = None
+        self._lock = threading.Lock()
+        self._started = time.perf_counter()
+        self._ended: float | None = None
+        self._thread = threading.Thread(target=self._work, name=f"sql-{wanted.query_id[:8]}", daemon=True)
+
+    @property
+    def elapsed_ms(self) -> int:
+        """Until now, or until it ended."""
+        return round(((self._ended or time.perf_counter()) - self._started) * 1000)
+
+    async def chunks(self) -> AsyncGenerator[bytes]:
+        """The body, as it comes. Raises what the query failed with, after what came before."""
+        while (chunk := await self._delivery.take()) is not None:
+            yield chunk
+
+    def cancel(self, why: AnalyticsError | None = None) -> None:
+        """Kill it; the reader is told `why`. From any thread; may wait for the engine a little."""
+        with self._lock:
+            if self._ended is not None or self._cancelled is not None:
+                return
+            self._cancelled = why or QueryCancelledError("The query was cancelled.")
+            handle = self._handle
+        if handle is not None:
+            handle.cancel()
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    async def end(self) -> None:
+        """Nobody reads any more: kill what still runs, and wait until its handle is closed."""
+        self._delivery.leave()
+        await anyio.to_thread.run_sync(self.cancel)
+        await self._delivery.wait_ended()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the end of its thread; whether it came."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    # ---- its thread ------------------------------------------------------
+
+    def _work(self) -> None:
+        try:
+            with closing(self._opened()) as handle:
+                with self._lock:
+                    self._handle = handle
+                    if self._cancelled is not None:
+                        raise self._cancelled
+                try:
+                    self._stream(handle)
+                finally:
+                    with self._lock:
+                        self._handle = None
+                    self._count(handle)
+        except BaseException as error:
+            self.failure = self._cancelled or error
+            if not isinstance(self.failure, AnalyticsError):
+                _log.error("a query failed unforeseen", query_id=self.wanted.query_id, exc_info=error)
+                self.failure = WarehouseUnavailableError("The warehouse did not answer the query.")
+        if self.failure is None and self._cancelled is not None:
+            self.failure = self._cancelled
+        with self._lock:
+            self._ended = time.perf_counter()
+        self._delivery.end(self.failure)
+
+    def _stream(self, handle: AnalystHandle) -> None:
+        wanted = self.wanted
+        # The checked text names no project: it is bound here and nowhere else.
+        parameters = {**wanted.checked.parameters, PROJECT_PARAMETER: wanted.project_id}
+        if wanted.explain:
+            self.estimates = handle.estimate(wanted.checked.sql, parameters)
+            return
+        with closing(cast("Generator[bytes]", handle.stream(wanted.checked.sql, parameters, ENGINE_FORMATS[wanted.format]))) as chunks:
+            for chunk in self.shape.body(chunks):
+                self.bytes_returned += len(chunk)
+                if self.bytes_returned > wanted.policy.bytes_returned:
+                    raise LimitExceededError(f"The answer is larger than {wanted.policy.bytes_returned:,} bytes.", limit="bytes_returned")
+                if not self._delivery.put(chunk):
+                    return
+
+    def _opened(self) -> AnalystHandle:
+        wanted = self.wanted
+        return self._door.open(wanted.project_id, wanted.query_id, engine_limits(wanted.policy))
+
+    def _count(self, handle: AnalystHandle) -> None:
+        statistics = handle.statistics
+        self.rows_read = statistics.rows_read
+        self.bytes_read = statistics.bytes_read
+
+
+class SqlDoor:
+    """Runs foreign SQL. For one event loop. `off` says why it may not run at all, None if it may."""
+
+    def __init__(
+        self,
+        gate: Gate | None,
+        door: AnalystDoor | None,
+        places: Places,
+        watermark: Callable[[], datetime],
+        *,
+        documents: bool,
+        off: Callable[[], AnalyticsError | None],
+    ) -> None:
+        """`documents`: each chunk of the engine is a document of its own (chDB). Without gate or door SQL must be `off`."""
+        self._gate = gate
+        self._door = door
+        self._places = places
+        self._watermark = watermark
+        self._documents = documents
+        self._off = off
+        self._running: dict[tuple[str, str], RunningSql] = {}
+        self._stopping = False
+
+    def require_on(self) -> None:
+        """Raises why foreign SQL is off."""
+        off = self._off()
+        if off is not None:
+            raise off
+        if self._stopping:
+            raise ShuttingDownError("The service is stopping.")
+
+    async def check(self, sql: str, values: Mapping[str, Any]) -> CheckedSql:
+        """The statement if it may run with these values. Raises SqlRefusedError or InvalidRequestError."""
+        self.require_on()
+        if self._gate is None:
+            raise SqlOffError("SQL is off: nothing checks it.")
+        checked: CheckedQuery = await anyio.to_thread.run_sync(self._gate.check, sql)
+        return CheckedSql(checked.sql, tuple(checked.tables), bind(checked.parameters, values))
+
+    @asynccontextmanager
+    async def running(self, wanted: WantedSql) -> AsyncGenerator[RunningSql]:
+        """`wanted` under way as long as the block runs.
+
+        Raises RateLimitedError if no place comes free, ShuttingDownError, WarehouseUnavailableError.
+        """
+        self.require_on()
+        if self._door is None:
+            raise SqlOffError("SQL is off: nothing runs it.")
+        async with self._places.taken_by(wanted.project_id, wanted.caller, wanted.policy.concurrency, wanted.query_id):
+            self.require_on()
+            query = RunningSql(wanted, self._door, self._documents, self._watermark())
+            self._running[wanted.project_id, wanted.query_id] = query
+            query.start()
+            try:
+                yield query
+            finally:
+                await finished(query.end())
+                del self._running[wanted.project_id, wanted.query_id]
+
+    async def cancel(self, project_id: str, query_id: str) -> bool:
+        """Kill a query that runs or waits in this process; whether there was one."""
+        query = self._running.get((project_id, query_id))
+        if query is None:
+            return self._places.cancel(project_id, query_id, QueryCancelledError("The query was cancelled while it waited."))
+        await anyio.to_thread.run_sync(query.cancel)
+        return True
+
+    @property
+    def under_way(self) -> Sequence[RunningSql]:
+        """All that run in this process."""
+        return tuple(self._running.values())
+
+    def stop(self) -> None:
+        """Kill all that runs and let nothing new begin. For the event loop."""
+        self._stopping = True
+        self._places.stop()
+        for query in self.under_way:
+            threading.Thread(target=query.cancel, args=(ShuttingDownError("The service is stopping."),), daemon=True).start()
+
+    def close(self) -> None:
+        """After `stop`: wait until no query is left. For another thread than the event loop's."""
+        deadline = time.monotonic() + STOP_SECONDS
+        for query in self.under_way:
+            if not query.join(max(0.0, deadline - time.monotonic())):
+                _log.error("a query does not end", query_id=query.wanted.query_id)
+
+
+def engine_limits(policy: SqlPolicy) -> SqlLimits:
+    """What of a policy the engine itself keeps to."""
+    return SqlLimits(
+        seconds=policy.seconds,
+        memory_bytes=policy.memory_bytes,
+        rows_read=policy.rows_read,
+        bytes_read=policy.bytes_read,
+        rows_returned=policy.rows_returned,
+        bytes_returned=policy.bytes_returned,
+    )
+
+
+async def finished(ending: Coroutine[Any, Any, None]) -> None:
+    """Await `ending` to its end whatever cancels us meanwhile, and only then be cancelled."""
+    task = asyncio.ensure_future(ending)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    task.result()

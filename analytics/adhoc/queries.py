@@ -1,0 +1,157 @@
+"""SQL that people and tokens ask for: limited by their role, kept in the history, run through the door.
+
+The one thing to know: what is refused is kept and audited like what runs, with the code that says why.
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from analytics.adhoc.door import CheckedSql, RunningSql, SqlDoor, WantedSql, finished
+from analytics.adhoc.formats import Format
+from analytics.cache.rate_limit import RateLimits
+from analytics.clock import Clock
+from analytics.domain.access import Principal, Role
+from analytics.domain.project import Project
+from analytics.domain.sql_policy import Changes, SqlPolicy, policies, role_of
+from analytics.errors import AnalyticsError, ConflictError, NotFoundError, QueryCancelledError, RequestError, StoreError
+from analytics.metadata.sql_history import SqlEnd, SqlHistory, SqlQuery, SqlStatus
+from analytics.metadata.sql_limits import SqlLimitChanges
+
+_log = structlog.get_logger("analytics.adhoc")
+_ROLLUPS = frozenset({"events"})
+
+
+@dataclass(frozen=True, slots=True)
+class AskedSql:
+    """One question of one caller."""
+
+    query_id: str
+    project: Project
+    principal: Principal
+    actor: str
+    sql: str
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    format: Format = Format.JSON
+    max_rows: int | None = None
+    explain: bool = False
+
+
+class AdhocQueries:
+    """For one event loop."""
+
+    def __init__(
+        self, door: SqlDoor, history: SqlHistory, limits: SqlLimitChanges, settings: Changes, rates: RateLimits, clock: Clock
+    ) -> None:
+        """`settings`: what the service's settings change about the default limits."""
+        self.door = door
+        self.history = history
+        self.limits = limits
+        self._settings = settings
+        self._rates = rates
+        self._clock = clock
+        self._open: set[tuple[str, str]] = set()
+        self._doomed: set[tuple[str, str]] = set()
+
+    async def policies(self, project: Project) -> Mapping[Role, SqlPolicy]:
+        """The limits of each role in a project. Raises MetadataUnavailableError."""
+        return policies(self._settings, await self.limits.of(project.id))
+
+    async def policy(self, principal: Principal, project: Project) -> SqlPolicy:
+        """The limits of one caller. Raises MetadataUnavailableError."""
+        return (await self.policies(project))[role_of(principal, project)]
+
+    @asynccontextmanager
+    async def running(self, asked: AskedSql) -> AsyncGenerator[RunningSql]:
+        """`asked` under way as long as the block runs; what becomes of it is kept.
+
+        Raises SqlRefusedError, InvalidRequestError, RateLimitedError, ConflictError for an id that was used, StoreError.
+        """
+        self.door.require_on()
+        project = asked.project
+        policy = await self.policy(asked.principal, project)
+        await self._rates.charge_hour("SQL queries", f"{project.id} {asked.actor}", policy.queries_per_hour)
+        checked = await self._checked(asked)
+        await self.history.begin(self._kept(asked, checked.tables))
+        wanted = WantedSql(asked.query_id, project.id, asked.actor, policy, checked, asked.format, asked.max_rows, explain=asked.explain)
+        query: RunningSql | None = None
+        failure: BaseException | None = None
+        key = (project.id, asked.query_id)
+        self._open.add(key)
+        try:
+            async with self.door.running(wanted) as query:
+                if key in self._doomed:  # before it was under way
+                    query.cancel()
+                yield query
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            self._open.discard(key)
+            self._doomed.discard(key)
+            await finished(self._ended(asked, query, failure))
+
+    async def cancel(self, project: Project, query_id: str, actor: str | None) -> None:
+        """End a query of this actor, of anybody if None; nothing to do if it ended. Raises NotFoundError."""
+        kept = await self.history.find(project.id, query_id)
+        if kept is None or (actor is not None and kept.actor != actor):
+            raise NotFoundError
+        if (project.id, query_id) in self._open:
+            self._doomed.add((project.id, query_id))
+            await self.door.cancel(project.id, query_id)
+        elif kept.status == "running":
+            raise ConflictError("The query runs in another process, which ends it at its limit of time.")
+
+    async def _checked(self, asked: AskedSql) -> CheckedSql:
+        try:
+            return await self.door.check(asked.sql, asked.params)
+        except RequestError as refusal:
+            await self.history.begin(self._kept(asked, ()), refused=refusal.code)
+            raise
+
+    def _kept(self, asked: AskedSql, tables: Sequence[str]) -> SqlQuery:
+        return SqlQuery(
+            id=asked.query_id,
+            project_id=asked.project.id,
+            actor=asked.actor,
+            started_at=self._clock.now(),
+            format="explain" if asked.explain else str(asked.format),
+            statement=asked.sql,
+            parameters=asked.params,
+            tables=tables,
+            kind="sql.explain" if asked.explain else "sql.run",
+        )
+
+    async def _ended(self, asked: AskedSql, query: RunningSql | None, failure: BaseException | None) -> None:
+        failure = (query.failure if query is not None else None) or failure
+        status: SqlStatus = "finished"
+        code = None
+        if failure is not None:
+            by_hand = isinstance(failure, QueryCancelledError) or not isinstance(failure, AnalyticsError)
+            status = "cancelled" if by_hand else "failed"
+            code = failure.code if isinstance(failure, AnalyticsError) else "client-gone"
+        end = SqlEnd(status, code)
+        if query is not None:
+            end = SqlEnd(
+                status,
+                code,
+                query.elapsed_ms,
+                query.rows_read,
+                query.bytes_read,
+                query.shape.rows,
+                query.bytes_returned,
+                query.shape.truncated,
+            )
+        try:
+            await self.history.end(asked.project.id, asked.query_id, end)
+        except StoreError as error:  # the answer is what counts
+            _log.warning("the end of a query could not be kept", query_id=asked.query_id, code=error.code)
+
+
+def source_of(tables: Sequence[str]) -> str:
+    """`raw`, `rollup` or `mixed`, by the tables that were read."""
+    kinds = {table in _ROLLUPS for table in tables}
+    return "mixed" if len(kinds) > 1 else "rollup" if False in kinds else "raw"

@@ -1,0 +1,127 @@
+"""The answer to a query in SQL, in memory that does not grow with it.
+
+JSON is kept until it is whole, so that whatever goes wrong is a problem with a status. Of the other formats the first megabytes are: a
+small answer fails or is cut with a status and headers that say so. The one thing to know: once bytes are out, a failure breaks the
+connection, and a reader who takes nothing for SLOW_SECONDS, or leaves, ends the query.
+"""
+
+import asyncio
+import json
+from contextlib import aclosing
+
+from starlette.background import BackgroundTask
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from analytics.adhoc.door import RunningSql
+from analytics.adhoc.formats import MEDIA_TYPES, Format
+from analytics.adhoc.queries import AdhocQueries, AskedSql, source_of
+from analytics.api.schemas.base import iso_utc
+from analytics.api.schemas.sql import columns_json
+from analytics.errors import LimitExceededError
+
+SLOW_SECONDS = 60.0
+HELD_BYTES = 4_000_000
+JSON_BYTES = 64_000_000
+
+
+class SqlResponse(Response):
+    """Runs a query and answers it."""
+
+    def __init__(self, queries: AdhocQueries, asked: AskedSql, background: BackgroundTask | None = None) -> None:
+        super().__init__(media_type=MEDIA_TYPES[asked.format], background=background)
+        del self.headers["content-length"]
+        self.headers["cache-control"] = "no-store"
+        self._queries = queries
+        self._asked = asked
+        self._is_sent = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answering = asyncio.create_task(self._answer(send), name="sql-answer")
+        leaving = asyncio.create_task(_until_disconnect(receive), name="sql-leaving")
+        try:
+            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            if not self._is_sent:  # who leaves with the whole answer cancels nothing: the end of the query is still to be kept
+                answering.cancel()
+            await asyncio.wait({answering, leaving})
+        if not answering.cancelled():
+            answering.result()
+
+    async def _answer(self, send: Send) -> None:
+        async with self._queries.running(self._asked) as query:
+            self._set_headers(query)
+            if self._asked.format is Format.JSON:
+                await self._send_json(send, query)
+            else:
+                await self._send_stream(send, query)
+
+    async def _send_json(self, send: Send, query: RunningSql) -> None:
+        rows: list[bytes] = []
+        size = 0
+        async for chunk in query.chunks():
+            size += len(chunk)
+            if size > JSON_BYTES:
+                raise LimitExceededError(
+                    f"A JSON answer may have {JSON_BYTES:,} bytes; ask for csv, ndjson, parquet or arrow.", limit="bytes_returned"
+                )
+            rows.append(chunk)
+        shape = query.shape
+        meta = {
+            "query_id": self._asked.query_id,
+            "elapsed_ms": query.elapsed_ms,
+            "rows_read": query.rows_read,
+            "bytes_read": query.bytes_read,
+            "cached": False,
+            "data_as_of": iso_utc(query.data_as_of),
+            "source": source_of(query.wanted.checked.tables),
+        }
+        head = f'{{"columns":{columns_json(shape.columns)},"rows":['.encode("utf-8", "replace")
+        tail = f'],"truncated":{json.dumps(shape.truncated)},"meta":{json.dumps(meta)}}}'.encode()
+        body = b"".join([head, *rows, tail])
+        self.headers["content-length"] = str(len(body))
+        await self._begin(send)
+        await self._put(send, body, more=False)
+
+    async def _send_stream(self, send: Send, query: RunningSql) -> None:
+        held: list[bytes] = []
+        size = 0
+        async with aclosing(query.chunks()) as chunks:
+            async for chunk in chunks:
+                held.append(chunk)
+                size += len(chunk)
+                if size >= HELD_BYTES:
+                    break
+            else:
+                self.headers["x-truncated"] = json.dumps(query.shape.truncated)
+                self.headers["content-length"] = str(size)
+                await self._begin(send)
+                await self._put(send, b"".join(held), more=False)
+                return
+            await self._begin(send)
+            await self._put(send, b"".join(held))
+            held.clear()
+            async for chunk in chunks:
+                await self._put(send, chunk)
+        await self._put(send, b"", more=False)
+
+    def _set_headers(self, query: RunningSql) -> None:
+        # As the contract names them, and in the form that passes every proxy.
+        for name, value in (("query_id", self._asked.query_id), ("data_as_of", iso_utc(query.data_as_of))):
+            self.headers[name] = value
+            self.headers[f"x-{name.replace('_', '-')}"] = value
+
+    async def _begin(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
+    async def _put(self, send: Send, chunk: bytes, *, more: bool = True) -> None:
+        """Raises TimeoutError for a reader who takes nothing: the connection breaks."""
+        async with asyncio.timeout(SLOW_SECONDS):
+            await send({"type": "http.response.body", "body": chunk, "more_body": more})
+        self._is_sent = not more
+
+
+async def _until_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

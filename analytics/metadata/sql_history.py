@@ -1,0 +1,185 @@
+"""The SQL that was run, in PostgreSQL: who, what, how it ended and what it cost.
+
+The one thing to know: a query is kept, and audited in the same transaction, before it runs; of its text the audit has a keyed hash only.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from psycopg.types.json import Jsonb
+
+from analytics.audit.names import AuditNames
+from analytics.clock import Clock
+from analytics.metadata.pool import Change, Database
+from analytics.statements import postgres
+
+SqlStatus = Literal["running", "finished", "failed", "refused", "cancelled"]
+LOST_AFTER = timedelta(hours=24)
+_MENTIONS_A_ROUND = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SqlQuery:
+    """One query as it began. `statement` and `parameters` are what was sent."""
+
+    id: str
+    project_id: str
+    actor: str
+    started_at: datetime
+    format: str
+    statement: str
+    parameters: Mapping[str, Any]
+    tables: Sequence[str] = ()
+    kind: str = "query.sql"  # of the audit
+
+
+@dataclass(frozen=True, slots=True)
+class SqlEnd:
+    """How it ended. `code` is that of the problem, None if it went well."""
+
+    status: SqlStatus
+    code: str | None = None
+    elapsed_ms: int = 0
+    rows_read: int = 0
+    bytes_read: int = 0
+    rows_returned: int = 0
+    bytes_returned: int = 0
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSqlQuery:
+    """One query as it is kept. `statement` is None once an erased person was found in it."""
+
+    id: str
+    actor: str
+    started_at: datetime
+    finished_at: datetime | None
+    status: SqlStatus
+    code: str | None
+    format: str
+    statement: str | None
+    parameters: Mapping[str, Any] | None
+    tables: Sequence[str]
+    elapsed_ms: int
+    rows_read: int
+    bytes_read: int
+    rows_returned: int
+    bytes_returned: int
+    truncated: bool
+
+
+class SqlHistory:
+    """Queries of all projects. Methods raise MetadataUnavailableError."""
+
+    def __init__(self, database: Database, names: AuditNames, clock: Clock) -> None:
+        self._database = database
+        self._names = names
+        self._clock = clock
+
+    async def begin(self, query: SqlQuery, refused: str | None = None) -> None:
+        """Keep and audit a query before it runs; `refused` is the code of what never will. Raises ConflictError if its id is taken."""
+        after: dict[str, Any] = {
+            "text": self._names.subject(query.project_id, query.statement),
+            "parameters": sorted(query.parameters),
+            "tables": list(query.tables),
+            "format": query.format,
+        }
+        if refused is not None:
+            after["refused"] = refused
+        async with self._database.change(Change(query.actor, query.kind, query.id, query.project_id, after=after)) as connection:
+            await connection.run(
+                postgres("sql_queries")["insert"],
+                project_id=query.project_id,
+                id=query.id,
+                actor=query.actor,
+                started_at=query.started_at,
+                finished_at=None if refused is None else self._clock.now(),
+                status="running" if refused is None else "refused",
+                code=refused,
+                format=query.format,
+                sql_text=_storable(query.statement),
+                parameters=Jsonb(_storable(dict(query.parameters))),
+                tables=list(query.tables),
+            )
+
+    async def end(self, project_id: str, query_id: str, end: SqlEnd) -> None:
+        """Keep how it ended."""
+        async with self._database.bookkeeping() as connection:
+            await connection.run(
+                postgres("sql_queries")["finish"],
+                project_id=project_id,
+                id=query_id,
+                finished_at=self._clock.now(),
+                status=end.status,
+                code=end.code,
+                elapsed_ms=end.elapsed_ms,
+                rows_read=end.rows_read,
+                bytes_read=end.bytes_read,
+                rows_returned=end.rows_returned,
+                bytes_returned=end.bytes_returned,
+                truncated=end.truncated,
+            )
+
+    async def find(self, project_id: str, query_id: str) -> KeptSqlQuery | None:
+        """The query of this project with this id."""
+        async with self._database.read() as connection:
+            row = await connection.one(postgres("sql_queries")["find"], project_id=project_id, id=query_id)
+        return KeptSqlQuery(**row) if row else None
+
+    async def page(self, project_id: str, actor: str | None, before: tuple[str, str] | None, limit: int) -> list[KeptSqlQuery]:
+        """At most `limit`, newest first, of one actor or (None) of all, after the key (started_at as ISO 8601, id)."""
+        started_at, query_id = before or (None, None)
+        async with self._database.read() as connection:
+            rows = await connection.all(
+                postgres("sql_queries")["page"],
+                project_id=project_id,
+                actor=actor,
+                before_started_at=started_at,
+                before_id=query_id,
+                limit=limit,
+            )
+        return [KeptSqlQuery(**row) for row in rows]
+
+    async def mentioning(self, project_id: str, words: Sequence[str]) -> list[tuple[str, str, Mapping[str, Any]]]:
+        """Id, statement and parameters of all queries in which one of `words` stands somewhere."""
+        found: list[tuple[str, str, Mapping[str, Any]]] = []
+        after = ""
+        while True:
+            async with self._database.read() as connection:
+                rows = await connection.all(
+                    postgres("sql_queries")["mentioning"],
+                    project_id=project_id,
+                    words=[_storable(word) for word in words],
+                    after=after,
+                    limit=_MENTIONS_A_ROUND,
+                )
+            found += [(row["id"], row["statement"] or "", row["parameters"] or {}) for row in rows]
+            if len(rows) < _MENTIONS_A_ROUND:
+                return found
+            after = rows[-1]["id"]
+
+    async def empty(self, project_id: str, ids: Sequence[str]) -> None:
+        """Take away text and parameters of these queries, from the disk too."""
+        async with self._database.bookkeeping() as connection:
+            await connection.run(postgres("sql_queries")["empty"], project_id=project_id, ids=list(ids))
+        async with self._database.read() as connection:
+            await connection.run(postgres("sql_queries")["clean"])
+
+    async def prune(self, older_than: timedelta) -> int:
+        """Forget what began longer ago than that, and end what its process left behind; how many are gone."""
+        now = self._clock.now()
+        async with self._database.bookkeeping() as connection:
+            await connection.run(postgres("sql_queries")["end_lost"], now=now, before=now - LOST_AFTER)
+            return await connection.run(postgres("sql_queries")["prune"], before=now - older_than)
+
+
+def _storable(value: Any) -> Any:
+    """`value` (JSON) without what PostgreSQL keeps in no text: NUL and lone surrogates."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_storable(key): _storable(inner) for key, inner in value.items()}
+    return [_storable(inner) for inner in value] if isinstance(value, list) else value
