@@ -10,7 +10,7 @@ everything, and nobody else.
 import ssl
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import httpx
 
@@ -82,6 +82,18 @@ class ServiceConnection:
         """The answer as it came. Raises StoreError if there was none."""
         try:
             return self._client.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise StoreError(f"The service at {self.url} does not answer: {error or type(error).__name__}.") from error
+
+    def download(self, path: str, file: IO[bytes]) -> None:
+        """Write a body to `file` as it comes, however large. Raises as `call`, and OSError if it cannot be written."""
+        try:
+            with self._client.stream("GET", path) as response:
+                if not response.is_success:
+                    response.read()
+                    self.require_success(response)
+                for chunk in response.iter_bytes():
+                    file.write(chunk)
         except httpx.TransportError as error:
             raise StoreError(f"The service at {self.url} does not answer: {error or type(error).__name__}.") from error
 

@@ -27,13 +27,13 @@ def erase(line: CommandLine, context: click.Context, project: str, user_id: str,
         click.confirm(f"Remove {user_id} from project {project} for good?", abort=True, err=True)
     with connect(line) as service:
         path = f"/v1/projects/{project}/erasures"
-        record = _watch(line, service, path, service.post(path, {"user_id": user_id}))
+        record = watch(line, service, path, service.post(path, {"user_id": user_id}))
     line.answer(record, _words(record))
     if record["status"] != "finished":
         context.exit(EXIT_FAILED)
 
 
-def _watch(line: CommandLine, service: ServiceConnection, path: str, record: dict[str, Any]) -> dict[str, Any]:
+def watch(line: CommandLine, service: ServiceConnection, path: str, record: dict[str, Any]) -> dict[str, Any]:
     """The record once it has ended; each phase on standard error."""
     phase = ""
     while record["status"] in _OPEN:

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "user": "analytics.cli.user:user",
     "key-ring": "analytics.cli.key_ring:key_ring",
     "load": "analytics.cli.load:load",
+    "export": "analytics.cli.export:export",
     "erase": "analytics.cli.erase:erase",
     "audit": "analytics.cli.audit:audit",
     "reconcile": "analytics.cli.reconcile:reconcile",

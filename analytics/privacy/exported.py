@@ -8,12 +8,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 from msgspec import DecodeError, Raw
 from msgspec.json import Decoder, decode, encode
 from msgspec.json import format as compact
 
+from analytics.ingest.erased import ALIAS, previous_id
 from analytics.privacy.subject import Subject
 from analytics.query.rejected_events import RejectedEvent
 from analytics.query.revealed import RevealedValues
@@ -122,20 +123,22 @@ def exported_tables(subject: Subject, revealed: RevealedValues) -> tuple[Exporte
     def show_event(lines: Lines, row: Mapping[str, Any]) -> None:
         shown = revealed.columns(row)
         derived = {name: row[name] for name in _DERIVED if row[name]} | ({"is_bot": True} if row["is_bot"] else {})
-        lines.add({**event_as_sent(shown), "derived": derived}, row["user_id"], row["anonymous_id"], _previous_id(row))
+        lines.add(
+            {**event_as_sent(shown), "derived": derived}, row["user_id"], row["anonymous_id"], _former_id(row["event"], row["properties"])
+        )
 
     def show_day(lines: Lines, row: Mapping[str, Any]) -> None:
         kind = "anonymous_id" if row["is_anonymous"] else "user_id"
         lines.add({"day": row["local_date"], kind: row["person"], "event": row["event"], "events": row["events"]}, row["person"])
 
     def show_rejected(lines: Lines, row: Mapping[str, Any]) -> None:
-        sent = _sent(row["body"])
+        sent = _members_of(row["body"])
         counts_for = _text(sent, "user_id") or _text(sent, "anonymous_id")
         if not subject.is_one_of(counts_for):
             lines.withheld += 1
             return
         shown = rejected_as_sent(replace(RejectedEvent(**row), body=revealed.body(row["body"])))
-        lines.add(shown, counts_for, _text(sent, "anonymous_id"), _previous_id({"event": _text(sent, "event"), **sent}))
+        lines.add(shown, counts_for, _text(sent, "anonymous_id"), _former_id(_text(sent, "event"), sent.get("properties", "")))
 
     def table(name: str, show: Callable[[Lines, Mapping[str, Any]], None], days: Statement, rows: Statement) -> ExportedTable:
         return ExportedTable(f"clickhouse:{name}", f"{name}.ndjson", days, rows, show)
@@ -158,28 +161,21 @@ def count_of_others(warehouse: Warehouse, subject: Subject, today: date) -> int:
     return int(warehouse.query(clickhouse("privacy/export_others").text(), parameters, lane="reconcile", settings=_QUESTION).rows[0][0])
 
 
-def _sent(body: str) -> Mapping[str, Any]:
-    """The members of what was sent, if it was an object: of them the ids and properties, as values."""
+def _members_of(body: str) -> Mapping[str, Raw]:
+    """The members of what was sent, if it was an object."""
     try:
-        members = _members.decode(body)
-        return {name: decode(members[name]) for name in ("event", "user_id", "anonymous_id", "properties") if name in members}
+        return _members.decode(body)
     except (DecodeError, UnicodeError, RecursionError):
         return {}
 
 
-def _text(members: Mapping[str, Any], name: str) -> str | None:
-    value = members.get(name)
-    return value if isinstance(value, str) else None
+def _text(members: Mapping[str, Raw], name: str) -> str | None:
+    value = bytes(members.get(name, b""))
+    return decode(value, type=str) if value[:1] == b'"' else None
 
 
-def _previous_id(row: Mapping[str, Any]) -> str | None:
+def _former_id(event: str | None, properties: str | Raw) -> str | None:
     """The former id that an `$alias` names."""
-    if row.get("event") != "$alias":
+    if event != ALIAS:
         return None
-    properties: object = row.get("properties")
-    if isinstance(properties, str):
-        try:
-            properties = decode(properties)
-        except (DecodeError, UnicodeError, RecursionError):
-            return None
-    return _text(cast(dict[str, Any], properties), "previous_id") if isinstance(properties, dict) else None
+    return previous_id(properties.encode("utf-8", "replace") if isinstance(properties, str) else bytes(properties))

@@ -1,7 +1,10 @@
 """`analytics project|key|token|user` against the running application."""
 
 import json
+import os
+import stat
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import anyio.to_thread
 import pytest
@@ -9,6 +12,8 @@ from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
 from analytics.cli.main import main
+from tests.factories.sent_events import send_events
+from tests.factories.subject_exports import read_zip
 from tests.fixtures.api import PASSWORD, Api
 
 pytestmark = pytest.mark.anyio
@@ -142,3 +147,18 @@ async def test_signing_keys_rotate_by_command(api: Api, run: Run) -> None:
     after = api.services.keys.signing_keys()
     assert [item["kid"] for item in json.loads(rotated.stdout)["items"]] == [key.id for key in after]
     assert after[1:] == before
+
+
+async def test_a_person_is_exported_by_command(api: Api, run: Run, tmp_path: Path) -> None:
+    project = await api.make_project()
+    await send_events(api, project, [{"event": "x", "user_id": "u-1"}, {"event": "x", "user_id": "u-2"}])
+    out = tmp_path / "person.zip"
+    done = await run("export", "--project", project["slug"], "--user", "u-1", "--out", str(out))
+    assert done.exit_code == 0, done.output
+    assert [line["user_id"] for line in read_zip(out.read_bytes())["events.ndjson"]] == ["u-1"]
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    nowhere = await run("export", "--project", project["slug"], "--user", "u-1", "--out", str(tmp_path / "no folder" / "x.zip"))
+    assert nowhere.exit_code == 1
+    unknown = await run("export", "--project", "no-such-project", "--user", "u-1", "--out", str(tmp_path / "x.zip"))
+    assert unknown.exit_code == 1
+    assert os.listdir(tmp_path) == ["person.zip"]

@@ -5,7 +5,10 @@ A proof raises AssertionError when the protection is not there (tests/security/t
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from uuid import uuid4
 
+from tests.factories.sent_events import send_events
+from tests.factories.subject_exports import exported, files_of
 from tests.fixtures.api import Api
 from tests.isolation.matrix import check_other, check_own
 from tests.isolation.routes import RouteOf, routes_of
@@ -163,6 +166,32 @@ async def errors_tell_nothing(world: World) -> None:
         assert said not in answer.text + str(answer.headers)
 
 
+async def events_of_the_erased_are_refused(world: World) -> None:
+    api, person = world.api, f"erased-{uuid4().hex}"
+    asked = await api.owner.post(f"/v1/projects/{world.own.slug}/erasures", {"user_id": person})
+    assert asked.status_code == 202
+    answer = await api.bearer(world.own.key["key"]).post("/v1/events", {"event": "e", "user_id": person})
+    assert [error["code"] for error in answer.json()["errors"]] == ["erased-user"]
+
+
+async def only_who_manages_and_may_see_persons_takes_one_out(world: World) -> None:
+    api, path = world.api, f"/v1/projects/{world.own.slug}/subject-exports"
+    callers = [principal for principal in world.principals if principal.role in ("viewer", "analyst", "editor")]
+    callers += [principal for principal in world.principals if principal.scopes in ({"manage"}, {"personal-data"})]
+    assert len(callers) == 5
+    for principal in callers:
+        assert (await principal.caller.post(path, {"user_id": "u"})).status_code == 403, principal.name
+    assert (await (await api.member(world.own.project, "admin")).post(path, {"user_id": "u"})).status_code == 202
+
+
+async def an_export_follows_the_links_of_ids(world: World) -> None:
+    person, device = (f"{kind}-{uuid4().hex}" for kind in ("person", "device"))
+    linked = {"event": "$identify", "user_id": person, "anonymous_id": device}
+    await send_events(world.api, world.own.project, [{"event": "before", "anonymous_id": device}, linked])
+    files = await files_of(world.api, world.own.project, await exported(world.api, world.own.project, {"user_id": person}))
+    assert {line["event"] for line in files["events.ndjson"]} == {"before", "$identify"}
+
+
 PROOFS: tuple[Proof, ...] = (
     callers_are_held_to_their_rights,
     a_foreign_project_is_unknown,
@@ -180,4 +209,7 @@ PROOFS: tuple[Proof, ...] = (
     guessing_passwords_is_slowed_down,
     answers_carry_safe_headers,
     errors_tell_nothing,
+    events_of_the_erased_are_refused,
+    only_who_manages_and_may_see_persons_takes_one_out,
+    an_export_follows_the_links_of_ids,
 )

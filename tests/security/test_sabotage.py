@@ -10,6 +10,7 @@ from analytics import statements
 from analytics.api import problems
 from analytics.cache.rate_limit import RateLimits
 from analytics.clock import SystemClock
+from analytics.domain.access import RULES, Permission
 from analytics.domain.rate import RateStand
 from tests.fixtures.api import Api
 from tests.isolation.world import World, make_world
@@ -107,6 +108,10 @@ def _time_stands_still(patch: Patch, world: World) -> None:
     patch.setattr(world.api.services.metadata.api_tokens, "_clock", SystemClock(-3600))
 
 
+def _exports_need_no_more_than_reading(patch: Patch, world: World) -> None:
+    patch.setitem(RULES, Permission.EXPORT_SUBJECT, RULES[Permission.READ_EVENTS])  # type: ignore[arg-type]
+
+
 def _keys_never_end(patch: Patch, world: World) -> None:
     patch.setattr(world.api.services.keys, "_clock", SystemClock(-3600))
 
@@ -149,6 +154,13 @@ SABOTAGES: Mapping[str, Sabotage] = {
     ),
     "no safe headers": Sabotage(_safe_headers_off, proofs.answers_carry_safe_headers),
     "errors are told": Sabotage(_errors_are_told, proofs.errors_tell_nothing),
+    "the erased come back": Sabotage(_attribute("analytics.ingest.erased._refuse", _nothing), proofs.events_of_the_erased_are_refused),
+    "who reads events takes persons out": Sabotage(
+        _exports_need_no_more_than_reading, proofs.only_who_manages_and_may_see_persons_takes_one_out
+    ),
+    "an export knows one id": Sabotage(
+        _attribute("analytics.privacy.exporting.linked_ids", lambda *_: []), proofs.an_export_follows_the_links_of_ids
+    ),
 }
 
 
