@@ -15,6 +15,7 @@ from analytics.api.auth import AccessCheck
 from analytics.cli.main import main
 from analytics.domain.access import PERSONAL, Permission
 from tests.fixtures.api import PASSWORD, Api
+from tests.fixtures.patience import eventually
 
 pytestmark = pytest.mark.anyio
 Run = Callable[..., Awaitable[Result]]
@@ -307,10 +308,10 @@ async def test_the_command_verifies_prints_the_head_and_exits_by_what_it_found(a
 async def test_records_are_sealed_by_the_running_service(api: Api) -> None:
     await api.make_project()
     last = rows(api)[-1]["id"]
-    for _ in range(200):
+
+    async def are_sealed() -> bool:
         found = (await api.owner.get("/v1/audit/verification")).json()
         assert found["intact"], found
-        if found["seals"] >= last:
-            return
-        await anyio.sleep(0.05)
-    pytest.fail("nothing was sealed in ten seconds")
+        return found["seals"] >= last
+
+    await eventually(are_sealed, "the seal")

@@ -7,11 +7,9 @@ from typing import Any
 import anyio.to_thread
 import httpx
 import pytest
-from asgi_lifespan import LifespanManager
 
-from analytics.app import create_app
 from analytics.embedded.engines import EmbeddedEngines
-from tests.fixtures.api import Api, make_settings
+from tests.fixtures.api import Api, make_settings, started
 from tests.fixtures.engines import _database
 
 pytestmark = pytest.mark.anyio
@@ -32,13 +30,9 @@ async def tight(
             tmp_path_factory.mktemp("tight"), postgres_url, engines.redis_url,
             project_events_per_second=RATE, spool_max_bytes=SPOOL_BYTES,
         )  # fmt: skip
-        app = create_app(settings)
-        async with (
-            LifespanManager(app, startup_timeout=60, shutdown_timeout=60) as managed,
-            httpx.AsyncClient(transport=httpx.ASGITransport(managed.app), base_url="http://service") as client,
-        ):
-            await anyio.to_thread.run_sync(app.state.services.event_path.writer.stop, 0.0)
-            yield Api(client, app.state.services, settings, managed.app, app)
+        async with started(settings) as running:
+            await anyio.to_thread.run_sync(running.services.event_path.writer.stop, 0.0)
+            yield running
 
 
 async def send(api: Api, project: dict[str, Any], events: Any) -> httpx.Response:

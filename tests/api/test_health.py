@@ -1,22 +1,21 @@
 """/healthz, /readyz, /metrics: the truth, at once, also while an engine is away or hangs."""
 
-import asyncio
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
-import httpx
 import pytest
-from asgi_lifespan import LifespanManager
 from prometheus_client.parser import text_string_to_metric_families
 
-from analytics.app import create_app
 from analytics.embedded.engines import EmbeddedEngines, start_embedded
-from tests.fixtures.api import Api, Caller, make_settings
+from analytics.telemetry.health import Check, CheckAnswer
+from tests.fixtures.api import Api, Caller, make_settings, started
 from tests.fixtures.engines import _database
+from tests.fixtures.patience import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.anyio
 PARTS = {"clickhouse", "postgres", "redis", "migrations", "keys", "spool", "writer"}
@@ -41,30 +40,46 @@ async def api(
     """As the usual one, on a Valkey of the module's own and a spool with room for little."""
     with contextmanager(_database)(engines, postgres_template) as postgres_url:
         settings = make_settings(tmp_path_factory.mktemp("service"), postgres_url, own_valkey.redis_url)
-        app = create_app(settings)
-        async with (
-            LifespanManager(app, startup_timeout=60, shutdown_timeout=60) as managed,
-            httpx.AsyncClient(transport=httpx.ASGITransport(managed.app), base_url="http://service") as client,
-        ):
-            yield Api(client, app.state.services, settings, managed.app, app)
+        async with started(settings) as running:
+            yield running
 
 
 async def ready(api: Api) -> tuple[int, dict[str, Any]]:
-    started = time.monotonic()
     answer = await api.nobody.get("/readyz")
-    assert time.monotonic() - started < 5  # nobody is asked: not the engine that hangs either
     return answer.status_code, answer.json()
 
 
 async def until_status(api: Api, wanted: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 20
-    while True:
+    async def body_with_it() -> dict[str, Any] | None:
         status, body = await ready(api)
         assert status == (503 if body["status"] == "unready" else 200)
-        if body["status"] == wanted:
-            return body
-        assert time.monotonic() < deadline, body
-        await asyncio.sleep(0.05)
+        return body if body["status"] == wanted else None
+
+    return await eventually(body_with_it, wanted)
+
+
+async def test_readyz_asks_nobody(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_by = ContextVar("asked_by", default="the monitor")
+    seen: list[str] = []
+    checks = api.services.health._checks
+
+    def noted(check: Check) -> Check:
+        async def ask() -> CheckAnswer:
+            seen.append(asked_by.get())
+            return await check.ask()
+
+        return replace(check, ask=ask)
+
+    for name, check in list(checks.items()):
+        monkeypatch.setitem(checks, name, noted(check))
+    asked_by.set("a request")
+
+    async def every_check_was_asked() -> bool:
+        assert (await ready(api))[0] == 200
+        return len(seen) >= 2 * len(checks)
+
+    await eventually(every_check_was_asked, "two rounds of the monitor")
+    assert set(seen) == {"the monitor"}
 
 
 async def test_a_service_with_all_its_engines_is_ready(api: Api) -> None:
@@ -96,7 +111,7 @@ async def test_a_redis_that_hangs_makes_it_degraded_and_events_are_still_taken(a
 async def test_an_engine_that_hangs_makes_it_degraded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     slots = api.services.warehouse._slots["control"]
     for _ in range(2):  # every handle is in a question that does not end
-        assert slots.acquire(timeout=10)
+        assert slots.acquire(timeout=PATIENCE_SECONDS)
     try:
         body = await until_status(api, "degraded")
         assert body["checks"]["clickhouse"]["detail"].startswith("No answer for")
@@ -141,10 +156,11 @@ async def test_metrics_count_what_was_sent(api: Api) -> None:
     await api.bearer(project["write_key"]).post("/v1/events", events)
     assert await value("analytics_ingest_events_total", verdict="accepted") == before[1] + 5
     assert await value("analytics_ingest_rejected_total", code="invalid-event") >= 1
-    deadline = time.monotonic() + 20
-    while await value("analytics_events_stored_total") != before[0] + 5:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
+
+    async def all_are_stored() -> bool:
+        return await value("analytics_events_stored_total") == before[0] + 5
+
+    await eventually(all_are_stored, "what was sent")
     assert await value("analytics_freshness_seconds_count") >= 5
     assert (await api.nobody.get("/metrics")).headers["content-type"].startswith("text/plain; version=0.0.4")
     assert await value("analytics_http_requests_total", method="GET", status="2xx") >= 2

@@ -11,26 +11,25 @@ import pytest
 from analytics.metadata.claims import Job, claimed
 from tests.factories.sent_events import send_events, until_stored
 from tests.fixtures.api import Api
+from tests.fixtures.patience import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.anyio
 NONE = {"event_counts": 0, "user_days": 0, "user_timeline": 0}
 
 
 async def ended(api: Api, record: dict[str, Any]) -> dict[str, Any]:
-    for _ in range(600):
-        record = (await api.owner.get(f"/v1/reconciliations/{record['id']}")).json()
-        if record["status"] not in ("requested", "running"):
-            return record
-        await asyncio.sleep(0.05)
-    raise AssertionError(record)
+    async def its_end() -> dict[str, Any] | None:
+        found = (await api.owner.get(f"/v1/reconciliations/{record['id']}")).json()
+        return None if found["status"] in ("requested", "running") else found
+
+    return await eventually(its_end, "the end of a reconciliation")
 
 
 async def nothing_open(api: Api) -> None:
-    for _ in range(600):
-        if not await asyncio.to_thread(api.services.reconciliations.records.open):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("a reconciliation does not end")
+    async def none_is_open() -> bool:
+        return not await asyncio.to_thread(api.services.reconciliations.records.open)
+
+    await eventually(none_is_open, "the end of all reconciliations")
 
 
 async def test_what_is_asked_for_is_run_and_shown(api: Api) -> None:
@@ -125,7 +124,7 @@ async def test_while_the_writer_is_held_events_wait_on_disk(api: Api) -> None:
 
     def held() -> int:
         with api.services.event_path.writer.paused() as hold:
-            asyncio.run_coroutine_threadsafe(send(), loop).result(30)
+            asyncio.run_coroutine_threadsafe(send(), loop).result(PATIENCE_SECONDS)
             time.sleep(0.6)  # more than twice as long as a batch waits for more
             assert hold.intact()
             return api.services.event_path.spool.pending_rows()

@@ -1,6 +1,5 @@
 """The service while a store is away: at its start, and later."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,12 +9,11 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from asgi_lifespan import LifespanManager
 
-from analytics.app import create_app
 from analytics.errors import MetadataUnavailableError, SchemaDriftError
 from analytics.services import Services
-from tests.fixtures.api import make_settings
+from tests.fixtures.api import make_settings, started
+from tests.fixtures.patience import eventually
 from tests.fixtures.relay import Relay
 
 pytestmark = pytest.mark.anyio
@@ -29,12 +27,8 @@ def closed_port() -> int:
 
 @asynccontextmanager
 async def service(data_dir: Path, postgres_url: str, redis_url: str, **more: Any) -> AsyncIterator[tuple[httpx.AsyncClient, Services]]:
-    app = create_app(make_settings(data_dir, postgres_url, redis_url, drain_timeout_seconds=0, **more))
-    async with (
-        LifespanManager(app, startup_timeout=60, shutdown_timeout=60) as managed,
-        httpx.AsyncClient(transport=httpx.ASGITransport(managed.app), base_url="http://service") as client,
-    ):
-        yield client, app.state.services
+    async with started(make_settings(data_dir, postgres_url, redis_url, drain_timeout_seconds=0, **more)) as running:
+        yield running.client, running.services
 
 
 async def test_with_a_clickhouse_server_away_at_the_start_events_are_taken(tmp_path: Path, postgres_url: str, redis_url: str) -> None:
@@ -75,12 +69,11 @@ async def test_with_postgresql_away_later_events_are_taken_and_people_are_told(t
         assert int(told.headers["retry-after"]) >= 1
 
         await relay.mend()
-        for _ in range(100):
-            if (await client.get("/v1/projects/default", headers=person)).status_code == 200:
-                break
-            await asyncio.sleep(0.1)
-        else:
-            pytest.fail("the service did not find PostgreSQL again")
+
+        async def is_found_again() -> bool:
+            return (await client.get("/v1/projects/default", headers=person)).status_code == 200
+
+        await eventually(is_found_again, "PostgreSQL")
 
 
 async def test_a_changed_old_migration_stops_the_start(tmp_path: Path, postgres_url: str, redis_url: str) -> None:

@@ -1,8 +1,6 @@
 """`POST …/trends`: shapes, verdicts on wrong questions, and whose numbers they are."""
 
-import asyncio
 import json
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +8,7 @@ import pytest
 
 from tests.factories.sent_events import send_events
 from tests.fixtures.api import Api
+from tests.fixtures.patience import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -147,13 +146,12 @@ async def test_every_event_answered_before_data_as_of_is_in_the_answer(api: Api)
     for number in range(1, 4):
         assert (await sender.post("/v1/events", [event("e", "2026-10-25T10:00:00Z", f"u-{number}")])).status_code == 200
         answered = datetime.now(UTC)
-        deadline = time.monotonic() + 30
-        while True:
+
+        async def answer_after_it(answered: datetime = answered) -> dict[str, Any] | None:
             answer = await ask(api, project, series=[{}])
-            if datetime.fromisoformat(answer["meta"]["data_as_of"]) > answered:
-                break
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.01)
+            return answer if datetime.fromisoformat(answer["meta"]["data_as_of"]) > answered else None
+
+        answer = await eventually(answer_after_it, "an answer as of later")
         assert answer["series"][0]["total"] == number
 
 

@@ -1,13 +1,10 @@
 """Events through the front door, into the warehouse."""
 
-import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.fixtures.api import Api
-
-STORED_SECONDS = 30.0
+from tests.fixtures.patience import eventually
 
 
 async def send_events(api: Api, project: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -20,7 +17,4 @@ async def send_events(api: Api, project: Mapping[str, Any], events: Sequence[Map
 
 async def until_stored(api: Api) -> None:
     """Wait until everything answered is in the warehouse."""
-    deadline = time.monotonic() + STORED_SECONDS
-    while api.services.event_path.spool.oldest_received_ms() is not None:
-        assert time.monotonic() < deadline, "the writer did not drain the spool"
-        await asyncio.sleep(0.02)
+    await eventually(lambda: api.services.event_path.spool.oldest_received_ms() is None, "the last of what waits in the spool")

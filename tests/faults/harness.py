@@ -17,7 +17,8 @@ import psutil
 
 from tests.faults.logged_sender import AnswerLog, LoggedSender
 from tests.faults.stored_state import StoredState, read_stored, spool_state
-from tests.fixtures.service import ServiceProcess, wait_for
+from tests.fixtures.patience import PATIENCE_SECONDS, wait_for
+from tests.fixtures.service import ServiceProcess
 
 PASSWORD = "a-long-enough-password"
 WRITE_KEY = "wk_faults_0123456789"
@@ -84,7 +85,7 @@ class Group:
                 return psutil.Process(worker).status() == psutil.STATUS_ZOMBIE
             return True
 
-        wait_for(is_dead, "the worker's end", 20)
+        wait_for(is_dead, "the worker's end")
 
     def release(self) -> None:
         """Let the supervisor go on."""
@@ -96,8 +97,8 @@ class Group:
         for process in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        self.service.wait(20)
-        psutil.wait_procs(family, timeout=20)
+        self.service.wait()
+        psutil.wait_procs(family, timeout=PATIENCE_SECONDS)
         self.kills += 1
         self.service.clean_up()
         self._service = None
@@ -119,18 +120,18 @@ class Group:
     def second_project(self, slug: str = "second") -> LoggedSender:
         """Makes a project; a client that sends into it."""
         form = {"username": "admin@example.com", "password": PASSWORD}
-        token = httpx.post(f"{self.url}/v1/auth/token", data=form, timeout=30).raise_for_status().json()["access_token"]
+        token = httpx.post(f"{self.url}/v1/auth/token", data=form, timeout=PATIENCE_SECONDS).raise_for_status().json()["access_token"]
         made = httpx.post(
             f"{self.url}/v1/projects",
             json={"slug": slug, "name": slug.title()},
             headers={"Authorization": f"Bearer {token}"},
-            timeout=30,
+            timeout=PATIENCE_SECONDS,
         )
         return LoggedSender(lambda: self.url, made.raise_for_status().json()["write_key"])
 
-    def wait_drained(self, seconds: float = 120.0) -> None:
+    def wait_drained(self) -> None:
         """Until nothing waits in the spool."""
-        wait_for(lambda: spool_state(self.data_dir).drained, "the end of what waits", seconds)
+        wait_for(lambda: spool_state(self.data_dir).drained, "the end of what waits")
 
     def stored(self) -> StoredState:
         """Stop it and read its tables."""
@@ -148,9 +149,9 @@ class Reader:
 
     def __init__(self, url: str, project: str = "default") -> None:
         form = {"username": "admin@example.com", "password": PASSWORD}
-        answer = httpx.post(f"{url}/v1/auth/token", data=form, timeout=30).raise_for_status().json()
+        answer = httpx.post(f"{url}/v1/auth/token", data=form, timeout=PATIENCE_SECONDS).raise_for_status().json()
         self._client = httpx.Client(
-            base_url=f"{url}/v1/projects/{project}", headers={"Authorization": f"Bearer {answer['access_token']}"}, timeout=60
+            base_url=f"{url}/v1/projects/{project}", headers={"Authorization": f"Bearer {answer['access_token']}"}, timeout=PATIENCE_SECONDS
         )
 
     def get(self, path: str, **query: Any) -> Any:

@@ -17,6 +17,7 @@ from analytics.spool.files import read_file, unseal
 from analytics.spool.segment import START_OF_SEGMENT, Position, segment_numbers, segment_path
 from analytics.warehouse.client import Warehouse, open_warehouse
 from analytics.writer.batch import load_verdicts
+from tests.fixtures.patience import PATIENCE_SECONDS
 
 TABLES = ("events", "event_counts", "user_days", "user_timeline", "event_ids")
 _PART = re.compile(r"(\d+)_(\d+)_(\d+)_(\d+)")
@@ -115,7 +116,9 @@ class StoredState:
 
 def read_stored(data_dir: Path) -> StoredState:
     """The tables of a service that does not run."""
-    run = subprocess.run([sys.executable, "-m", __name__, str(data_dir)], capture_output=True, check=False, timeout=120, cwd=_root())
+    run = subprocess.run(
+        [sys.executable, "-m", __name__, str(data_dir)], capture_output=True, check=False, timeout=PATIENCE_SECONDS, cwd=_root()
+    )
     assert run.returncode == 0, run.stderr.decode()
     return _state(json.loads(run.stdout))
 
@@ -141,7 +144,11 @@ def _state(read: Mapping[str, Any]) -> StoredState:
 def change_tables(data_dir: Path, *statements: str) -> None:
     """Run statements on the tables of a service that does not run; makes the tables if it never did."""
     run = subprocess.run(
-        [sys.executable, "-m", __name__, str(data_dir), *statements], capture_output=True, check=False, timeout=120, cwd=_root()
+        [sys.executable, "-m", __name__, str(data_dir), *statements],
+        capture_output=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+        cwd=_root(),
     )
     assert run.returncode == 0, run.stderr.decode()
 

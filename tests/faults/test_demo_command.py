@@ -18,7 +18,7 @@ from analytics.clock import SystemClock
 from analytics.data_dir import DataDir
 from analytics.demo.stream import VISITORS_A_DAY, demo_events
 from analytics.domain.access_token import TokenSigner
-from tests.fixtures.service import wait_for
+from tests.fixtures.patience import PATIENCE_SECONDS, wait_for
 
 SCALE = 0.003
 
@@ -42,7 +42,7 @@ def demo(data_dir: Path, log: Path) -> Iterator[str]:
             wait_for(lambda: "What to look at" in log.read_text() or process.poll() is not None, "the end of filling")
             yield dict(part.split("=", 1) for part in line.split()[1:])["url"]
             process.send_signal(signal.SIGINT)
-            assert process.wait(40) == 0, log.read_text()
+            assert process.wait(PATIENCE_SECONDS) == 0, log.read_text()
         finally:
             if process.poll() is None:
                 process.kill()
@@ -59,7 +59,9 @@ def stored(url: str, data_dir: Path, source: str) -> int:
         "series": [{"event": "*", "metric": "total"}],
         "source": source,
     }
-    answer = httpx.post(f"{url}/v1/projects/demo/trends", json=question, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    answer = httpx.post(
+        f"{url}/v1/projects/demo/trends", json=question, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_SECONDS
+    )
     assert answer.status_code == 200, answer.text
     return int(answer.json()["series"][0]["total"])
 

@@ -24,7 +24,7 @@ import pytest
 
 from analytics.spool.segment import Position, Record, read_records, segment_numbers, segment_path
 from tests.faults.harness import WRITE_KEY, Group
-from tests.fixtures.service import wait_for
+from tests.fixtures.patience import PATIENCE_SECONDS, wait_for
 
 SENDERS, REQUESTS = 6, 5
 
@@ -50,7 +50,7 @@ def answer_times(group: Group) -> dict[str, float]:
 
     def send(sender: int) -> None:
         address = urlsplit(group.url)
-        connection = HTTPConnection(address.hostname or "", address.port, timeout=60)
+        connection = HTTPConnection(address.hostname or "", address.port, timeout=PATIENCE_SECONDS)
         for _ in range(REQUESTS):
             event_id = uuid.uuid4().hex
             headers = {"X-Write-Key": WRITE_KEY, "Content-Type": "application/json", "X-Request-Id": event_id}
@@ -155,7 +155,7 @@ def traced(group: Group, output: Path) -> Generator[None]:
             yield
         finally:
             tracer.send_signal(signal.SIGINT)
-            tracer.wait(60)
+            tracer.wait(PATIENCE_SECONDS)
 
 
 def answered_unsynced(trace: str, ids: list[str]) -> list[str]:

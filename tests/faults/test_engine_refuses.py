@@ -13,7 +13,7 @@ import httpx
 
 from tests.faults.harness import Group
 from tests.faults.stored_state import last_blocks, spool_state, table_folders
-from tests.fixtures.service import wait_for
+from tests.fixtures.patience import PATIENCE_SECONDS, wait_for
 
 MAX_BYTES = 10_000_000  # the least a spool may have
 
@@ -48,7 +48,7 @@ def refusing(data_dir: Path, table: str) -> Generator[None]:
 
 def writer_check(group: Group) -> dict[str, Any]:
     """What /readyz says of the writer; the service takes events all the while."""
-    answer = httpx.get(f"{group.url}/readyz", timeout=10)
+    answer = httpx.get(f"{group.url}/readyz", timeout=PATIENCE_SECONDS)
     assert answer.status_code == 200, answer.text
     return answer.json()["checks"]["writer"]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from analytics.statements import data_folder
+from tests.fixtures.patience import PATIENCE_SECONDS
 from tests.fixtures.service import ServiceProcess
 
 
@@ -18,7 +19,7 @@ def migrate(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         env={**clean, "ANALYTICS_DATA_DIR": str(data_dir)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
 
 

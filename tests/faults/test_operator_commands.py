@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from analytics.cli.doctor_machine import sync_finding
+from tests.fixtures.patience import PATIENCE_SECONDS
 from tests.fixtures.service import ServiceProcess
 
 Start = Callable[..., ServiceProcess]
@@ -20,7 +21,7 @@ def analytics(*arguments: str, **settings: str) -> subprocess.CompletedProcess[s
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ANALYTICS_")}
     given = {f"ANALYTICS_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "analytics", *arguments]
-    return subprocess.run(command, env={**clean, **given}, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, env={**clean, **given}, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
 
 
 def doctor(**settings: str) -> tuple[int, dict[str, Any], dict[str, Any]]:

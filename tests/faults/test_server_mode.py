@@ -22,7 +22,7 @@ from tests.faults.logged_sender import AnswerLog, LoggedSender
 from tests.faults.stored_state import read_server, spool_state
 from tests.faults.test_operator_commands import analytics, doctor
 from tests.fixtures.clickhouse_server import ClickHouseServer
-from tests.fixtures.service import wait_for
+from tests.fixtures.patience import PATIENCE_SECONDS, wait_for
 
 COMPOSE_CONFIG = Path(__file__).parents[2] / "docker" / "valkey" / "valkey.conf"
 MakeGroup = Callable[..., Group]
@@ -75,7 +75,7 @@ def expect_once(group: Group, server: ClickHouseServer, name: str, log: AnswerLo
 
 def check(group: Group, name: str) -> dict[str, Any]:
     """One check of /readyz, which is answered 200 whatever it says."""
-    answer = httpx.get(f"{group.url}/readyz", timeout=10)
+    answer = httpx.get(f"{group.url}/readyz", timeout=PATIENCE_SECONDS)
     assert answer.status_code == 200, answer.text
     return answer.json()["checks"][name]
 
@@ -102,7 +102,7 @@ def valkey_over_tcp(tmp_path: Path) -> Iterator[str]:
         yield url
     finally:
         process.kill()
-        process.wait(10)
+        process.wait(PATIENCE_SECONDS)
 
 
 # ---- all is well ---------------------------------------------------------------

@@ -13,7 +13,8 @@ import pytest
 
 from analytics.errors import SettingsError
 from analytics.settings import load_settings
-from tests.fixtures.service import ServiceProcess, wait_for
+from tests.fixtures.patience import PATIENCE_SECONDS, wait_for
+from tests.fixtures.service import ServiceProcess
 from tests.fixtures.tls import make_certificates
 
 Start = Callable[..., ServiceProcess]
@@ -23,7 +24,7 @@ def command(data_dir: Path, *arguments: str, **settings: str) -> subprocess.Comp
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ANALYTICS_")}
     given = {f"ANALYTICS_{name.upper()}": value for name, value in {"data_dir": str(data_dir), **settings}.items()}
     return subprocess.run(
-        [sys.executable, "-m", "analytics", *arguments], env={**clean, **given}, capture_output=True, text=True, timeout=90
+        [sys.executable, "-m", "analytics", *arguments], env={**clean, **given}, capture_output=True, text=True, timeout=PATIENCE_SECONDS
     )
 
 

@@ -94,7 +94,7 @@ async def test_a_request_that_takes_too_long_is_ended(api: Api) -> None:
         yield b"{"
         await asyncio.sleep(30)
 
-    async with slow(0.2) as client:
+    async with slow(0.5) as client:
         late = await client.get("/sleeps")
         assert (late.status_code, late.json()["code"]) == (503, "query-timeout")
         assert late.headers["retry-after"]

@@ -6,7 +6,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from analytics.embedded.account import can_reach, choose_account
 from analytics.embedded.child import ChildCommand, start_child, stop_leftovers
 from analytics.embedded.engines import EmbeddedEngines, start_embedded
 from analytics.embedded.runtime import make_runtime_folder, remove_runtime_folder
+from tests.fixtures.patience import PATIENCE_SECONDS, wait_for
 
 
 @pytest.fixture
@@ -88,11 +88,8 @@ def test_a_server_left_by_a_killed_run_is_stopped_and_taken_over(made: Path) -> 
             [str(programs / "postgres"), "-D", "/proc/self/cwd", "-k", str(sockets)], folder, account, death_signal=0, log=made / "log"
         )
     )
-    deadline = time.monotonic() + 30
-    while not list(sockets.glob(".s.PGSQL*")):
-        assert left.poll() is None, (made / "log").read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: left.poll() is not None or any(sockets.glob(".s.PGSQL*")), "the socket")
+    assert left.poll() is None, (made / "log").read_text()
     engines = start_embedded(made)
     try:
         assert works(engines)
@@ -144,7 +141,7 @@ def test_engines_stop_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         servers = [psutil.Process(pid) for pid in pids]
         backends = [process for server in servers for process in server.children(recursive=True)]
         parent.kill()
-    _, alive = psutil.wait_procs([*servers, *backends], timeout=5)
+    _, alive = psutil.wait_procs([*servers, *backends], timeout=PATIENCE_SECONDS)
     assert alive == []
     start_embedded(tmp_path).stop()
 

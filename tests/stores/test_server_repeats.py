@@ -2,8 +2,7 @@
 
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from analytics.writer.completion import finish
 from analytics.writer.prepare import to_stream
 from tests.factories.stored_events import event_batch, make_event, make_project
 from tests.fixtures.clickhouse_server import ClickHouseServer
+from tests.fixtures.patience import wait_for
 
 TABLES = ("events", "event_counts", "user_days", "user_timeline", "event_ids")
 TOKEN = "node:1:2"
@@ -112,8 +112,7 @@ def test_of_an_attempt_that_the_server_is_still_at_everything_is_stored_once(war
     warehouse.command("CREATE MATERIALIZED VIEW a_slow_feed TO slow AS SELECT sleepEachRow(0.005) AS waited FROM events")
     first = threading.Thread(target=attempt, args=(warehouse, batch))
     first.start()
-    seen = until(lambda: (found := counts(warehouse))["events"] > 0 or found["user_timeline"] > 0 or not first.is_alive())
-    assert seen
+    wait_for(lambda: (found := counts(warehouse))["events"] > 0 or found["user_timeline"] > 0 or not first.is_alive(), "the first attempt")
     finish(warehouse, batch, TOKEN)
     first.join()
     assert counts(warehouse) == ONCE
@@ -131,12 +130,3 @@ def test_services_that_share_a_server_do_not_share_scratch_tables(warehouse: War
         drop_left_over_scratch(warehouse)  # those in use are younger than what it drops
         assert warehouse.query(f"SELECT count() FROM {one}, {other}").rows == [(0,)]
     assert warehouse.query("SELECT count() FROM system.tables WHERE name LIKE 'events_scratch%'").rows == [(0,)]
-
-
-def until(probe: Callable[[], bool], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while not probe():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True

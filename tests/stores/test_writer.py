@@ -24,7 +24,7 @@ from analytics.writer.batch import load_verdicts
 from analytics.writer.known_ids import KnownIds, RecentIds
 from analytics.writer.writer import Writer
 from tests.factories.stored_events import make_project
-from tests.fixtures.service import wait_for
+from tests.fixtures.patience import PATIENCE_SECONDS, wait_for
 
 PROJECT: Project = make_project()
 
@@ -139,7 +139,7 @@ def bench(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     bench = Bench(warehouse, tmp_path / "spool", monkeypatch)
     yield bench
     bench.held.open.set()
-    bench.writer.stop(10)
+    bench.writer.stop(PATIENCE_SECONDS)
     bench.spool.close()
 
 
@@ -203,7 +203,7 @@ def test_both_batches_are_finished_by_the_next_process(bench: Bench) -> None:
     files = {path.name: path.read_bytes() for path in bench.folder.iterdir() if path.is_file()}
     bench.held.open.set()
     bench.drained()
-    bench.writer.stop(10)
+    bench.writer.stop(PATIENCE_SECONDS)
     bench.spool.close()
     for path in bench.folder.iterdir():
         path.unlink()
@@ -257,7 +257,7 @@ def test_a_stop_stores_what_waits(bench: Bench) -> None:
     bench.under_way(*events("a"), then=events("b"))
     bench.send(*events("c"))
     threading.Timer(0.2, bench.held.open.set).start()
-    bench.writer.stop(10)
+    bench.writer.stop(PATIENCE_SECONDS)
     assert bench.spool.checkpoint == bench.spool.committed
     assert bench.ids() == ["a", "b", "c"]
 
@@ -298,7 +298,7 @@ def test_counters_are_not_counted_anew_in_the_middle_of_a_recovery(bench: Bench)
     files = {path.name: path.read_bytes() for path in bench.folder.iterdir() if path.is_file()}
     bench.held.open.set()
     bench.drained()
-    bench.writer.stop(10)
+    bench.writer.stop(PATIENCE_SECONDS)
     bench.spool.close()
     for path in bench.folder.iterdir():
         path.unlink()
@@ -333,7 +333,7 @@ def test_a_clock_that_was_behind_and_is_put_right_lets_no_repeat_through(bench: 
     bench.spool.append([NewRecord(sent.kind, sent.project_id, received, sent.rows, sent.payload)])
     bench.drained()
     if restarted:
-        bench.writer.stop(10)
+        bench.writer.stop(PATIENCE_SECONDS)
         clock.put_right()
         bench.known = KnownIds(1_000_000)
         bench.writer = bench.make()
@@ -347,8 +347,8 @@ def test_a_clock_that_was_behind_and_is_put_right_lets_no_repeat_through(bench: 
 
 def test_an_insert_that_hangs_is_silence(bench: Bench) -> None:
     bench.start()
-    time.sleep(1.2)
-    assert bench.writer.silent_seconds() < 1.1, "a writer with nothing to do gives signs of life"
+    idle_from = time.monotonic()
+    wait_for(lambda: bench.writer.silent_seconds() < time.monotonic() - idle_from, "a sign of life of a writer with nothing to do")
     bench.under_way(*events("a"), then=events("b"))
     wait_for(lambda: bench.writer.silent_seconds() > 1.5, "silence")
     bench.held.open.set()

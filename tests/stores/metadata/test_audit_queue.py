@@ -14,6 +14,7 @@ from analytics.metadata import audit_queue
 from analytics.metadata.audit_queue import AuditQueue, open_audit_queue
 from analytics.metadata.audit_trail import AuditTrail
 from analytics.metadata.pool import open_database
+from tests.fixtures.patience import eventually
 from tests.fixtures.relay import Relay
 
 pytestmark = pytest.mark.anyio
@@ -43,6 +44,15 @@ async def test_many_records_are_one_transaction_and_keep_their_request(postgres_
     assert [row[1:] for row in rows] == [("203.0.113.1", f"request-{number}") for number in range(3)]
 
 
+async def flushed(queue: AuditQueue) -> bool:
+    """Whether what waits could be written."""
+    try:
+        await queue.flush()
+    except MetadataUnavailableError:
+        return False
+    return True
+
+
 async def test_while_postgresql_is_away_they_wait_and_reads_of_persons_are_refused(postgres_url: str) -> None:
     async with Relay.to_postgres(postgres_url) as relay, open_database(relay.url, wait_seconds=0.5, audit=LOG) as database:
         trail = AuditTrail(database, LOG)
@@ -56,12 +66,7 @@ async def test_while_postgresql_is_away_they_wait_and_reads_of_persons_are_refus
             await trail.record(Change("operator", "events.read"))
         assert (len(queue), queue.dropped) == (3, 2)
         await relay.mend()
-        for _ in range(50):
-            try:
-                await queue.flush()
-                break
-            except MetadataUnavailableError:
-                await asyncio.sleep(0.1)
+        await eventually(lambda: flushed(queue), "PostgreSQL")
         assert (len(queue), queue.dropped) == (0, 0)
     assert written(postgres_url) == [("audit.dropped", 2), ("query.trends", 2), ("query.trends", 3), ("query.trends", 4)]
 
@@ -83,12 +88,7 @@ async def test_refusals_that_are_alike_are_one_record_and_a_flood_is_a_few(postg
         for number in range(100):
             queue.count(Change(f"name-{number}@example.org", "sign-in.braked"))
         await relay.mend()
-        for _ in range(50):
-            try:
-                await queue.flush()
-                break
-            except MetadataUnavailableError:
-                await asyncio.sleep(0.1)
+        await eventually(lambda: flushed(queue), "PostgreSQL")
         await queue.flush()
     with psycopg.connect(postgres_url) as connection:
         found = connection.execute("SELECT action, address, after->>'times', actor_kind FROM audit_records ORDER BY address, id").fetchall()
@@ -105,10 +105,7 @@ async def test_they_are_written_by_themselves_and_at_the_end(postgres_url: str, 
     async with open_database(postgres_url, audit=LOG) as database:
         async with open_audit_queue(AuditTrail(database, LOG), SystemClock()) as queue:
             queue.add(question(1))
-            for _ in range(500):
-                if written(postgres_url):
-                    break
-                await asyncio.sleep(0.01)
+            await eventually(lambda: bool(written(postgres_url)), "the record")
             assert written(postgres_url) == [("query.trends", 1)]
             monkeypatch.setattr(audit_queue, "FLUSH_SECONDS", 3600.0)
             await asyncio.sleep(0.05)

@@ -9,6 +9,7 @@ import pytest
 
 from analytics.errors import WarehouseUnavailableError
 from analytics.writer.gate import Gate
+from tests.fixtures.patience import PATIENCE_SECONDS
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def beginning(gate: Gate) -> Iterator[threading.Event]:
     thread = threading.Thread(target=work)
     thread.start()
     yield begun
-    thread.join(10)
+    thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
 
 
@@ -48,7 +49,7 @@ def test_a_batch_waits_for_the_end_of_a_hold() -> None:
             assert not begun.wait(0.1)
             assert hold.intact()
             held.close()
-            assert begun.wait(10)
+            assert begun.wait(PATIENCE_SECONDS)
 
 
 def test_who_waits_gets_in_between_two_batches() -> None:
@@ -57,28 +58,28 @@ def test_who_waits_gets_in_between_two_batches() -> None:
 
     def work() -> None:
         asked.set()
-        with gate.held(10):
+        with gate.held(PATIENCE_SECONDS):
             held.set()
-            go_on.wait(10)
+            go_on.wait(PATIENCE_SECONDS)
 
     holder = threading.Thread(target=work)  # the gate is busy still: it has to wait
     holder.start()
-    asked.wait(10)
+    asked.wait(PATIENCE_SECONDS)
     while not gate._holds:  # pyright: ignore
         time.sleep(0.001)
     gate.end()
     with beginning(gate) as begun:  # the next batch at once: it must not overtake
-        assert held.wait(10)
+        assert held.wait(PATIENCE_SECONDS)
         assert not begun.is_set()
         go_on.set()
-    holder.join(10)
+    holder.join(PATIENCE_SECONDS)
 
 
 def test_a_hold_that_lasts_too_long_is_passed_and_knows_it() -> None:
     gate = Gate(longest_seconds=0.01)
     gate.end()
     with gate.held(0) as hold, beginning(gate) as begun:
-        assert begun.wait(10)
+        assert begun.wait(PATIENCE_SECONDS)
         assert not hold.intact()
 
 
