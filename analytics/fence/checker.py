@@ -4,6 +4,7 @@ The one thing to know: nothing of the caller's tree is kept by default. Each nod
 names of tables, CTEs, functions and properties are put through the rules of this file on the way.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -35,7 +36,7 @@ from analytics.fence.refusal import RefusedError
 from analytics.fence.scope import Scope
 from analytics.fence.types import check_structure, check_type
 
-MAX_DEPTH = 120
+MAX_DEPTH = 100
 MAX_NODES = 20_000
 # Columns that the engine adds to a table by itself.
 _VIRTUAL = frozenset(
@@ -66,6 +67,8 @@ _TYPE_ARGUMENT: Mapping[str, int] = {
 }
 # Functions whose first argument is a text that names an aggregate function.
 _NAMED_AGGREGATE = frozenset({"arrayreduce", "arrayreduceinranges", "initializeaggregation"})
+_NO_EXPLAIN = "EXPLAIN has a route of its own; here only a SELECT is answered."
+_COLLATION = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,40}")
 _LITERALS = frozenset({"Null", "Bool", "UInt64", "Int64", "UInt128", "Int128", "UInt256", "Int256", "Float64", "String", "Array", "Tuple"})
 
 
@@ -91,6 +94,7 @@ class Checker:
             "Literal": self._literal,
             "QueryParameter": self._parameter,
             "ColumnsApplyTransformer": self._apply,
+            "OrderByElement": self._order_by,
         }
 
     def statement(self, tree: Node) -> Node:
@@ -222,7 +226,7 @@ class Checker:
 
     def _named_table(self, node: Node, named: Node) -> Node:
         if named.get("type") != "TableIdentifier" or named.keys() - {"type", "name", "name_parts", "alias"}:
-            raise RefusedError("A table is named by its plain name.")
+            raise RefusedError("A table is named by its plain name.", "Identifier")
         name = named["name"]
         alias = named.get("alias", name)
         check_name(alias)
@@ -246,6 +250,8 @@ class Checker:
     def _table_function(self, node: Node, called: Node) -> Node:
         name = str(called.get("name"))
         if called.get("type") != "Function" or name.lower() not in TABLE_FUNCTIONS:
+            if name == "viewExplain":  # as the parser writes (EXPLAIN …)
+                raise RefusedError(_NO_EXPLAIN, "EXPLAIN")
             raise RefusedError(f"There is no table function {name[:100]} here.", name, kind=UnknownTableError, called=True)
         self._add_source(called.get("alias"), None)
         arguments = _children(called.get("arguments"))
@@ -363,6 +369,12 @@ class Checker:
             check_function(str(node["func_name"]))
         return self._members(node)
 
+    def _order_by(self, node: Node) -> Node:
+        collation = node.get("collation")
+        if collation is not None and not _COLLATION.fullmatch(_literal_text(collation) or ""):
+            raise RefusedError("There is no such collation here.", "COLLATE")
+        return self._members(node)
+
     def _literal(self, node: Node) -> Node:
         return self._members(node, value=_checked_literal(node.get("value")))
 
@@ -384,8 +396,13 @@ def check_name(name: Any) -> None:
         raise RefusedError(f"Names that begin with {RESERVED_PREFIX} are reserved.", name)
     if name.lower() in _VIRTUAL:
         raise RefusedError(f"There is no column {name} here.", name)
-    if any(unicodedata.category(char)[0] == "C" or char in "\u2028\u2029" for char in name):
+    if not all(map(is_visible, name)):
         raise RefusedError("A name holds characters that cannot be seen.", name)
+
+
+def is_visible(char: str) -> bool:
+    """Whether a character of a name shows: no control, format, unassigned or private character, no separator of lines."""
+    return unicodedata.category(char)[0] != "C" and char not in "\u2028\u2029"
 
 
 def _checked_literal(value: Any) -> Any:
@@ -475,5 +492,5 @@ def _not_here(kind: str | None) -> str:
     if kind in STARS:
         return "A star cannot stand here."
     if kind == "ExplainQuery":
-        return "EXPLAIN has a route of its own; here only a SELECT is answered."
+        return _NO_EXPLAIN
     return f"Only one SELECT is answered here; this is not understood: {kind}."

@@ -12,7 +12,7 @@ from analytics.fence.checked_query import CheckedQuery
 from analytics.fence.checker import Checker
 from analytics.fence.nodes import plain
 from analytics.fence.parser import Node, SqlParser
-from analytics.fence.refusal import RefusedError
+from analytics.fence.refusal import RefusedError, position_of
 
 MAX_CHARACTERS = 64_000
 _SPACES = "\t\n\r"
@@ -38,13 +38,14 @@ class Gate:
         checker = Checker(self._catalog, self._rows_of)
         try:
             tree = checker.statement(self._parser.parse(sql))
+            printed, again = self._parser.print(tree)
+            is_same = plain(again) == plain(tree)
         except RefusedError as refused:
             raise refused.at(sql) from refused
         except RecursionError as error:
-            raise SqlTooComplexError("The SQL is nested too deeply.") from error
-        printed, again = self._parser.print(tree)
-        if plain(again) != plain(tree):
-            raise SqlNotAllowedError("The SQL is understood in one way and would be run in another.")
+            raise SqlTooComplexError("The SQL is nested too deeply.", position_of(sql, None)) from error
+        if not is_same:
+            raise SqlNotAllowedError("The SQL is understood in one way and would be run in another.", position_of(sql, None))
         return CheckedQuery(printed, tuple(sorted(checker.tables)), dict(checker.parameters))
 
     def _rows_of(self, table: SqlTable, hot: tuple[str, ...]) -> Node:

@@ -10,13 +10,15 @@ from typing import Any, Protocol
 
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from analytics.errors import SqlNotAllowedError, SqlSyntaxError, SqlTooComplexError, StoreError
+from analytics.errors import SqlNotAllowedError, SqlRefusedError, SqlSyntaxError, SqlTooComplexError, StoreError
+from analytics.fence.refusal import position_of
 from analytics.warehouse.client import Warehouse
 from analytics.warehouse.failures import error_code
 
 Node = dict[str, Any]
 
 _SYNTAX_ERROR = 62
+_TOO_COMPLEX = {167, 168, 306}  # TOO_DEEP_AST, TOO_BIG_AST, TOO_DEEP_RECURSION
 _POSITION = re.compile(r"failed at position (\d+)")
 _REASON = re.compile(r"DB::Exception: (.*?)(?:: In scope SELECT |\s*\([A-Z_]+\)\s*$|$)", re.DOTALL)
 _LONGEST_REASON = 300
@@ -57,9 +59,7 @@ class EngineParser:
         try:
             printed, again = self._ask("SELECT formatQueryFromJSON(unhex({text:String})) AS printed, parseQueryToJSON(printed)", text)
         except StoreError as error:
-            refusal = _refusal(error, "")
-            refusal.position = None
-            raise refusal from error
+            raise _refusal(error, "") from error
         return printed, _tree(again)
 
     def _ask(self, statement: str, text: str) -> tuple[str, ...]:
@@ -74,18 +74,21 @@ def _tree(answer: str) -> Node:
         raise SqlTooComplexError("The SQL is nested too deeply.") from error
 
 
-def _refusal(error: StoreError, sql: str) -> SqlSyntaxError | SqlNotAllowedError:
+def _refusal(error: StoreError, sql: str) -> SqlRefusedError:
     """Our refusal in the engine's words; errors that are no verdict on the text are raised as they are."""
     cause = error.__cause__
     if not isinstance(cause, DatabaseError):
         raise error
+    code = error_code(cause)
+    if code in _TOO_COMPLEX:
+        return SqlTooComplexError("The SQL is nested too deeply.", position_of(sql, None))
     message = str(cause)
     found = _REASON.search(message)
     reason = " ".join((found[1] if found else message).split())[:_LONGEST_REASON]
-    if error_code(cause) != _SYNTAX_ERROR:
-        return SqlNotAllowedError(f"The SQL is not understood: {reason}")
+    if code != _SYNTAX_ERROR:
+        words = "Only one SELECT is answered here." if "JSON" in reason else f"The SQL is not understood: {reason}"
+        return SqlNotAllowedError(words, position_of(sql, None))
     place = _POSITION.search(message)
-    position = None
-    if place is not None:  # a byte, from 1
-        position = len(sql.encode()[: int(place[1]) - 1].decode(errors="ignore"))
-    return SqlSyntaxError(reason, position)
+    if place is None:
+        return SqlSyntaxError(reason, position_of(sql, None))
+    return SqlSyntaxError(reason, len(sql.encode()[: int(place[1]) - 1].decode(errors="ignore")))  # a byte, from 1

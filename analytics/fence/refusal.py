@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from analytics.errors import SqlNotAllowedError, SqlRefusedError
 
+_LEADING = re.compile(r"\w+")
 _TOKEN = re.compile(
     r"(?P<space>\s+|--[^\n]*|\#[ !][^\n]*|/\*.*?\*/)"
     r"|(?P<text>'(?:[^'\\]|\\.|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)"
@@ -32,14 +33,20 @@ class RefusedError(Exception):
         return self.kind(self.detail, position_of(sql, self.word, called=self.called))
 
 
-def position_of(sql: str, word: str | None, *, called: bool = False) -> int | None:
+def position_of(sql: str, word: str | None, *, called: bool = False) -> int:
     """Where `word` (a name, also quoted or dotted, a keyword or the content of a text) first stands in the statement, comments left out.
 
-    None if it does not stand there in one piece, as where the parser put another word for what was written.
+    The start of the statement if it does not stand there, as where the parser put another word for what was written.
     """
-    if not word:
-        return None
     tokens = list(_tokens(sql))
+    start = tokens[0][0] if tokens else 0
+    found = _find(tokens, word, called=called) if word else None
+    if found is None and word and (leading := _LEADING.match(word)):  # a type is written with or without spaces
+        found = _find(tokens, leading[0], called=False)
+    return start if found is None else found
+
+
+def _find(tokens: list[tuple[int, str]], word: str, *, called: bool) -> int | None:
     wanted = word.casefold()
     parts = [part.casefold() for part in word.split(".")] if "." in word else [wanted]
     found: int | None = None

@@ -3,15 +3,7 @@
 import pytest
 
 from analytics.errors import SqlRefusedError
-from analytics.fence.catalog import SqlCatalog
-from analytics.fence.gate import Gate
-from analytics.fence.parser import EngineParser
-from analytics.warehouse.client import Warehouse
-
-
-@pytest.fixture
-def gate(warehouse: Warehouse) -> Gate:
-    return Gate(EngineParser(warehouse), SqlCatalog.of_database("default"))
+from tests.fence.conftest import School
 
 
 @pytest.mark.parametrize(
@@ -26,13 +18,13 @@ def gate(warehouse: Warehouse) -> Gate:
         ("SELECT 'é', CAST(1, 'Nonsense')", "unknown-type", 20),
     ],
 )
-def test_a_refusal_has_a_code_and_a_position(gate: Gate, sql: str, code: str, position: int) -> None:
+def test_a_refusal_has_a_code_and_a_position(school: School, sql: str, code: str, position: int) -> None:
     with pytest.raises(SqlRefusedError) as refused:
-        gate.check(sql)
+        school.gate.check(sql)
     assert (refused.value.code, refused.value.position) == (code, position)
 
 
-def test_a_question_names_its_tables_and_parameters(gate: Gate) -> None:
-    checked = gate.check("SELECT event, count() FROM events WHERE timestamp >= {from:DateTime64(3)} GROUP BY event")
+def test_a_question_names_its_tables_and_parameters(school: School) -> None:
+    checked = school.gate.check("SELECT event, count() FROM events WHERE timestamp >= {from:DateTime64(3)} GROUP BY event")
     assert checked.tables == ("events",)
     assert checked.parameters == {"from": "DateTime64(3)"}
