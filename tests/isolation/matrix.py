@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 import httpx
 
 from analytics.domain.access import ANYBODY, OWNERS, RULES, Role
+from tests.fixtures.api import Caller
 from tests.isolation.recipes import RECIPES, Recipe
 from tests.isolation.routes import RouteOf, routes_of
 from tests.isolation.world import Principal, School, World
@@ -55,9 +56,9 @@ def expected(route: RouteOf, principal: Principal, of_own_project: bool) -> froz
 
 async def call(world: World, route: RouteOf, principal: Principal, slug: str, values: Mapping[str, str]) -> httpx.Response:
     recipe = recipe_of(route)
-    caller = principal.caller
+    caller = world.api.owner if principal.kind == "owner" else principal.caller  # the operator's own token is good for a minute
     if recipe.people and principal.kind == "person":
-        caller = await (world.api.member(world.own.project, principal.role) if principal.role else world.outsider())
+        caller = await world.somebody_like(principal)
     return await world.api.client.request(
         route.method,
         route.path.format(project=slug, **values),
@@ -134,6 +135,26 @@ async def check_other(world: World, route: RouteOf) -> None:
         assert foreign.status_code in wanted, f"{who}: {foreign.status_code}, not {sorted(wanted)}: {foreign.text[:300]}"
         assert_holds_nothing_of(foreign, world.theirs, world, who)
         assert _said(foreign, world.theirs.slug) == _said(unknown, _UNKNOWN), f"{who}: a foreign project differs from an unknown one"
+
+
+async def check_both(world: World, routes: Iterable[RouteOf]) -> None:
+    """Who is of both projects is in each what they are there, and is shown in the one nothing of the other."""
+    people = [(roles, await world.of_both(*roles)) for roles in (("viewer", "admin"), ("editor", "analyst"))]
+    for route in routes:
+        if route.is_of_project or recipe_of(route).asks is not None:
+            for roles, caller in people:
+                await _check_both(world, route, caller, *roles)
+
+
+async def _check_both(world: World, route: RouteOf, caller: Caller, own_role: str, their_role: str) -> None:
+    for school, other, role in ((world.own, world.theirs, own_role), (world.theirs, world.own, their_role)):
+        principal = Principal(f"{role} of one project", "person", caller, role=role)
+        answer = await call(world, route, principal, school.slug, await recipe_of(route).values(world, school))
+        who = f"{route.key} by somebody who is {role} here and {their_role if school is world.own else own_role} elsewhere"
+        wanted = expected(route, principal, True)
+        wanted |= recipe_of(route).statuses if wanted is GOOD else frozenset()
+        assert answer.status_code in wanted, f"{who}: {answer.status_code}, not {sorted(wanted)[:3]}: {answer.text[:300]}"
+        assert_holds_nothing_of(answer, other, world, who)
 
 
 def _said(answer: httpx.Response, slug: str) -> tuple[object, ...]:

@@ -89,8 +89,7 @@ async def _reconciliation(world: World, school: School) -> Mapping[str, str]:
 
 
 async def _erasure(world: World, school: School) -> Mapping[str, str]:
-    made = await world.api.owner.post(f"/v1/projects/{school.slug}/erasures", {"user_id": f"erased-{uuid4().hex}"})
-    return {"erasure_id": made.json()["id"]}
+    return {"erasure_id": school.erasure_id}
 
 
 async def _invitation(world: World, school: School) -> Mapping[str, str]:
@@ -150,7 +149,11 @@ RECIPES: Mapping[str, Recipe] = {
         body={"email": "<new>@example.org", "project": "<project>", "role": "viewer"}, asks=Permission.MANAGE_MEMBERS
     ),
     "POST /v1/secrets/rotate": Recipe(),
-    "GET /v1/audit": Recipe(query={"project": "<project>", "limit": "1000"}, asks=Permission.READ_AUDIT),
+    "GET /v1/audit": Recipe(
+        query={"project": "<project>", "limit": "1000"},
+        asks=Permission.READ_AUDIT,
+        shows=("key_name", "token_name", "project_id", "erasure_id"),
+    ),
     "GET /v1/audit/head": Recipe(),
     "GET /v1/audit/verification": Recipe(),
     "GET /v1/users": Recipe(query={"limit": "1000"}, shows=("email", "member_name")),
@@ -187,8 +190,8 @@ RECIPES: Mapping[str, Recipe] = {
     f"GET {_P}/rejected-events": Recipe(shows=("rejected_user", "rejected_property")),
     f"POST {_P}/rejected-events/{{rejected_id}}/replay": Recipe(body={"event": {"event": "e", "user_id": "u"}}, values=_rejected),
     f"POST {_P}/erasures": Recipe(body={"user_id": "erased-<new>"}),
-    f"GET {_P}/erasures": Recipe(),
-    f"GET {_P}/erasures/{{erasure_id}}": Recipe(values=_erasure),
+    f"GET {_P}/erasures": Recipe(query={"limit": "1000"}, shows=("erasure_id",)),
+    f"GET {_P}/erasures/{{erasure_id}}": Recipe(values=_erasure, shows=("erasure_id",)),
     f"POST {_P}/subject-exports": Recipe(body={"user_id": "exported-<new>"}),
     f"GET {_P}/subject-exports": Recipe(),
     f"GET {_P}/subject-exports/{{export_id}}": Recipe(values=_export),

@@ -56,7 +56,7 @@ def told(store: str, name: str) -> str:
     return f"table {name} of {store} is new: say in tests/isolation/test_tables.py what keeps tenants apart in it"
 
 
-async def test_each_clickhouse_table_is_scoped_by_project_or_says_why_not(api: Api) -> None:
+def check_clickhouse(api: Api) -> None:
     rows = api.services.warehouse.query(
         "SELECT name, engine, sorting_key FROM system.tables WHERE database = currentDatabase() AND name NOT LIKE 'events_scratch%'"
     ).rows
@@ -66,6 +66,44 @@ async def test_each_clickhouse_table_is_scoped_by_project_or_says_why_not(api: A
         if CLICKHOUSE[name] == "project":
             assert key.split(",")[0].strip() == "project_id", f"{name}: project_id does not stand first in its key"
     assert set(CLICKHOUSE) == set(tables), "a table of the list is gone"
+
+
+def check_postgres(api: Api) -> None:
+    assert api.settings.postgres_url is not None
+    with psycopg.connect(api.settings.postgres_url.get_secret_value()) as connection:
+        columns = connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+        ).fetchall()
+    tables = {name for name, _ in columns}
+    for name in tables:
+        assert name in POSTGRES, told("PostgreSQL", name)
+        assert POSTGRES[name] != "project_id" or (name, "project_id") in columns
+    assert set(POSTGRES) == tables, "a table of the list is gone"
+
+
+async def test_each_clickhouse_table_is_scoped_by_project_or_says_why_not(api: Api) -> None:
+    check_clickhouse(api)
+
+
+async def test_each_postgresql_table_is_scoped_by_project_or_says_why_not(api: Api) -> None:
+    check_postgres(api)
+
+
+async def test_a_table_that_is_new_is_noticed_in_either_store(api: Api) -> None:
+    assert api.settings.postgres_url is not None
+    with psycopg.connect(api.settings.postgres_url.get_secret_value(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE new_things (id text)")
+        try:
+            with pytest.raises(AssertionError, match="table new_things of PostgreSQL is new"):
+                check_postgres(api)
+        finally:
+            connection.execute("DROP TABLE new_things")
+    api.services.warehouse.command("CREATE TABLE new_things (id String) ENGINE = MergeTree ORDER BY id")
+    try:
+        with pytest.raises(AssertionError, match="table new_things of ClickHouse is new"):
+            check_clickhouse(api)
+    finally:
+        api.services.warehouse.command("DROP TABLE new_things SYNC")
 
 
 async def test_each_rollup_is_fed_with_the_project_of_its_rows(api: Api) -> None:
@@ -78,16 +116,3 @@ async def test_each_rollup_is_fed_with_the_project_of_its_rows(api: Api) -> None
         assert target is not None, text
         if CLICKHOUSE[target[1]] == "project":
             assert re.search(r"SELECT\s+(?:\w+\.)?project_id\b", text), f"{name} does not carry project_id first"
-
-
-async def test_each_postgresql_table_is_scoped_by_project_or_says_why_not(api: Api) -> None:
-    assert api.settings.postgres_url is not None
-    with psycopg.connect(api.settings.postgres_url.get_secret_value()) as connection:
-        columns = connection.execute(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
-        ).fetchall()
-    tables = {name for name, _ in columns}
-    for name in tables:
-        assert name in POSTGRES, told("PostgreSQL", name)
-        assert POSTGRES[name] != "project_id" or (name, "project_id") in columns
-    assert set(POSTGRES) == tables, "a table of the list is gone"

@@ -18,13 +18,14 @@ ROLES = ("viewer", "analyst", "editor", "admin")
 
 @dataclass(frozen=True)
 class Principal:
-    """Somebody who asks. `role` or `scopes` in the project they are of; `kind` tells the rest."""
+    """Somebody who asks. `role` or `scopes` in the project they are of; `kind` tells the rest; a `browser` has a cookie, no bearer."""
 
     name: str
     kind: str  # nobody, wrong, write-key, token, person, owner
     caller: Caller
     role: str | None = None
     scopes: frozenset[str] = frozenset()
+    browser: bool = False
 
 
 @dataclass
@@ -37,6 +38,7 @@ class School:
     token: dict[str, Any]
     email: str
     rejected_id: str
+    erasure_id: str
     secrets: list[str] = field(default_factory=list)
 
     @property
@@ -61,8 +63,34 @@ class World:
         """Somebody new, who is a member of nothing."""
         return await self.api.signed_in(await self.api.make_user())
 
+    async def somebody_like(self, principal: Principal) -> Caller:
+        """Somebody new who is what this person is, and came the same way."""
+        email = await member_of(self.api, {self.own.slug: principal.role} if principal.role else {})
+        return await (in_a_browser if principal.browser else Api.signed_in)(self.api, email)
+
+    async def of_both(self, own_role: str, their_role: str) -> Caller:
+        """Somebody new who is a member of both projects."""
+        return await self.api.signed_in(await member_of(self.api, {self.own.slug: own_role, self.theirs.slug: their_role}))
+
     def everything_of(self, school: School) -> Mapping[str, str]:
         return {**school.markers, **{f"secret {number}": secret for number, secret in enumerate(school.secrets)}}
+
+
+async def member_of(api: Api, roles: Mapping[str, str]) -> str:
+    """The address of somebody new with these roles by project."""
+    email = await api.make_user()
+    for slug, role in roles.items():
+        assert (await api.owner.put(f"/v1/projects/{slug}/members/{email}", {"role": role})).status_code == 200
+    return email
+
+
+async def in_a_browser(api: Api, email: str) -> Caller:
+    """Signed in by a cookie; the page sends its CSRF token."""
+    answer = await api.client.post("/v1/auth/session", json={"username": email, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    api.client.cookies.clear()  # the client is everybody's
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    return Caller(api.client, {"cookie": cookie, "x-csrf-token": answer.json()["csrf_token"]})
 
 
 async def make_school(api: Api) -> School:
@@ -91,8 +119,16 @@ async def make_school(api: Api) -> School:
     await send_events(api, project, [event, refused])
     await until_stored(api)
     (rejected,) = (await api.owner.get(f"{path}/rejected-events")).json()["items"]
-    markers = {**mark, "project_id": project["id"], "write_key": project["write_key"], "second_key": key["key"], "email": email}
-    return School(project, markers, key, token, email, rejected["id"], [token["token"]])
+    erasure = (await api.owner.post(f"{path}/erasures", {"user_id": f"erased-{uuid4().hex}"})).json()
+    markers = {
+        **mark,
+        "erasure_id": erasure["id"],
+        "project_id": project["id"],
+        "write_key": project["write_key"],
+        "second_key": key["key"],
+        "email": email,
+    }
+    return School(project, markers, key, token, email, rejected["id"], erasure["id"], [token["token"]])
 
 
 async def make_world(api: Api) -> World:
@@ -108,6 +144,9 @@ async def make_world(api: Api) -> World:
         Principal("owner", "owner", api.owner),
     ]
     principals += [Principal(role, "person", await api.member(own.project, role), role=role) for role in ROLES]
+    for role in (None, "viewer", "admin"):
+        email = await member_of(api, {own.slug: role} if role else {})
+        principals.append(Principal(f"browser of {role or 'nobody'}", "person", await in_a_browser(api, email), role=role, browser=True))
     for scopes in (*((scope,) for scope in SCOPES), SCOPES):
         caller = await api.token(own.project, scopes)
         principals.append(Principal(f"token of {' '.join(scopes)}", "token", caller, scopes=frozenset(scopes)))
