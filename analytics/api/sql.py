@@ -63,7 +63,12 @@ async def read_schema(access: MayRunSql, services: OpenServices) -> SchemaAnswer
 
 
 @router.get("/sql/history")
-async def sql_history(access: MayRunSql, services: OpenServices, limit: PageLimit = 100, cursor: PageCursor = None) -> Page[SqlQueryAnswer]:
+async def sql_history(
+    access: Annotated[Access, Allowed(Permission.RUN_SQL, "sql.history")],
+    services: OpenServices,
+    limit: PageLimit = 100,
+    cursor: PageCursor = None,
+) -> Page[SqlQueryAnswer]:
     """One's own queries, newest first; admins see those of all."""
     rows = await services.sql.queries.history.page(access.project.id, _whose(access), decode_cursor_after(cursor), limit + 1)
     kept, next_cursor = cut_page(rows, limit, lambda query: (query.started_at.isoformat(), query.id))
@@ -91,7 +96,7 @@ async def set_sql_limits(wanted: SqlLimitsQuestion, access: MaySetLimits, servic
 
 
 @router.delete("/sql/{query_id}", status_code=204)
-async def cancel_sql(query_id: str, access: MayRunSql, services: OpenServices) -> None:
+async def cancel_sql(query_id: str, access: Annotated[Access, Allowed(Permission.RUN_SQL, "sql.cancel")], services: OpenServices) -> None:
     """Cancel a query of one's own; admins cancel any. A query that has ended is left as it is."""
     await services.sql.queries.cancel(access.project, query_id.replace("-", ""), _whose(access))
 

@@ -28,6 +28,7 @@ UNRECORDED: Mapping[str, str] = {
     f"GET {_P}": "shows settings of one's own project, no persons",
     f"GET {_P}/keys": "shows keys that are public by nature, no persons",
     f"GET {_P}/tokens": "shows names of machines, no persons and no secrets",
+    f"GET {_P}/sql/limits": "shows limits by role, no persons",
     "GET /v1/reconciliations": "shows counts of rows",
     "GET /v1/reconciliations/{reconciliation_id}": "shows counts of rows",
     "GET /healthz": "for machines",
