@@ -19,7 +19,6 @@ from analytics.privacy.archive import whole_path
 
 router = APIRouter(prefix="/v1/projects/{project}/subject-exports", tags=["privacy"])
 MayExport = Annotated[Access, Allowed(Permission.EXPORT_SUBJECT)]
-MaySee = Annotated[Access, Allowed(Permission.EXPORT_SUBJECT, "subject-export.read")]
 _ZIP = "application/zip"
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {"content": {_ZIP: {"schema": {"type": "string", "format": "binary"}}}, "description": "The ZIP."}
@@ -39,7 +38,7 @@ async def export_person(wanted: WantedExport, access: MayExport, services: OpenS
 
 @router.get("")
 async def list_subject_exports(
-    access: MaySee, services: OpenServices, limit: PageLimit = 100, cursor: PageCursor = None
+    access: MayExport, services: OpenServices, limit: PageLimit = 100, cursor: PageCursor = None
 ) -> Page[SubjectExportAnswer]:
     """Exports of persons, newest first."""
     rows = await services.metadata.subject_exports.page(access.project.id, decode_cursor_after(cursor), limit + 1)
@@ -48,7 +47,7 @@ async def list_subject_exports(
 
 
 @router.get("/{export_id}")
-async def read_subject_export(export_id: str, access: MaySee, services: OpenServices) -> SubjectExportAnswer:
+async def read_subject_export(export_id: str, access: MayExport, services: OpenServices) -> SubjectExportAnswer:
     """How far one export is."""
     return SubjectExportAnswer.of(await services.metadata.subject_exports.find(access.project.id, export_id))
 
