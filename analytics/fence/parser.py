@@ -19,6 +19,8 @@ Node = dict[str, Any]
 
 _SYNTAX_ERROR = 62
 _TOO_COMPLEX = {167, 168, 306}  # TOO_DEEP_AST, TOO_BIG_AST, TOO_DEEP_RECURSION
+# A tree as JSON is fifty times as long as the text it was made of.
+_SETTINGS = {"max_query_size": 50_000_000}
 _POSITION = re.compile(r"failed at position (\d+)")
 _REASON = re.compile(r"DB::Exception: (.*?)(?:: In scope SELECT |\s*\([A-Z_]+\)\s*$|$)", re.DOTALL)
 _LONGEST_REASON = 300
@@ -63,7 +65,7 @@ class EngineParser:
         return printed, _tree(again)
 
     def _ask(self, statement: str, text: str) -> tuple[str, ...]:
-        rows = self._engine.query(statement, {"text": text.encode().hex()}, lane="parser")
+        rows = self._engine.query(statement, {"text": text.encode().hex()}, lane="parser", settings=_SETTINGS)
         return rows.rows[0]
 
 
