@@ -5,7 +5,7 @@ an analyst must not. The one thing to know: a refusal proves nothing if everythi
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from analytics.errors import LimitExceededError, RequestError
@@ -23,6 +23,11 @@ SELECT t.name AS name, countIf(c.name = 'project_id') AS project_columns
 FROM system.tables AS t LEFT JOIN system.columns AS c ON c.database = t.database AND c.table = t.name
 WHERE t.database = currentDatabase() AND t.name IN {names:Array(String)}
 GROUP BY name ORDER BY name LIMIT 1000
+"""
+_RIGHTS = """
+SELECT toString(access_type), coalesce(database, ''), coalesce(table, ''), database = currentDatabase() AS is_here
+FROM system.grants WHERE coalesce(role_name, user_name) = {name:String}
+ORDER BY 1, 2, 3 LIMIT 1000
 """
 _FLAGS = {"false": "0", "true": "1"}
 # What an analyst asks for in vain: refused, or an answer without rows.
@@ -59,12 +64,13 @@ _REFUSED: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class FenceProbe:
-    """What is tried: `closed` and `refused` are what only this engine has, by what it would mean if it went through."""
+    """What is tried. `grantee` is the engine's name of the role or user that analysts' handles have; `refused` is what only this engine
+    has, by what it would mean if it went through."""
 
     door: AnalystDoor
     warehouse: Warehouse
-    closed: Mapping[str, str]
-    refused: Mapping[str, str]
+    grantee: str
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def find_faults(probe: FenceProbe) -> Sequence[str]:
@@ -93,8 +99,7 @@ def _rows_seen(probe: FenceProbe) -> Sequence[str]:
             faults.append("A setting within the query shows rows of another project.")
     if _others(probe, "SELECT project_id FROM merge(currentDatabase(), '.*')"):
         faults.append("Rows of another project are visible by merge().")
-    oracle = f"SELECT throwIf(project_id = '{OTHER}') FROM {PROBE_TABLE}"  # noqa: S608
-    if not _lines(probe, oracle):
+    if _fails(probe, f"SELECT throwIf(project_id = '{OTHER}') FROM {PROBE_TABLE}"):  # noqa: S608
         faults.append("Conditions are tried on rows of another project.")
     return faults
 
@@ -112,7 +117,7 @@ def _tables_fenced(probe: FenceProbe) -> Sequence[str]:
 
 def _closed(probe: FenceProbe) -> Sequence[str]:
     found: list[str] = []
-    for words, sql in {**_CLOSED, **probe.closed}.items():
+    for words, sql in _CLOSED.items():
         try:
             if _lines(probe, sql):
                 found.append(_sentence(words))
@@ -122,22 +127,29 @@ def _closed(probe: FenceProbe) -> Sequence[str]:
 
 
 def _refused(probe: FenceProbe) -> Sequence[str]:
-    found: list[str] = []
-    for words, sql in {**_REFUSED, **probe.refused}.items():
-        try:
-            _lines(probe, sql)
-        except RequestError:
-            continue
-        found.append(_sentence(words))
-    return found
+    return [_sentence(words) for words, sql in {**_REFUSED, **probe.refused}.items() if not _fails(probe, sql)]
+
+
+def _granted_least(probe: FenceProbe) -> Sequence[str]:
+    """Rights are what is left if `readonly` and the policies fail, so they are looked at, not only tried."""
+    found = probe.warehouse.query(_RIGHTS, {"name": probe.grantee}, lane="control").rows
+    wanted = {("SELECT", table) for table in GRANTED_TABLES}
+    return [
+        f"Analysts have the right {right} on {database or '*'}.{table or '*'}."
+        for right, database, table, is_here in found
+        if not is_here or (right, table) not in wanted
+    ]
 
 
 def _limits_hold(probe: FenceProbe) -> Sequence[str]:
-    faults: list[str] = []
-    for name, value in {**_LIMITS.settings(), "readonly": 1}.items():
-        found = _lines(probe, f"SELECT toString(getSetting('{name}'))")
-        if [_FLAGS.get(line, line) for line in found] != [str(value)]:
-            faults.append(f"The setting {name} of a handle is {' '.join(found) or 'unknown'}, not {value}.")
+    wanted = {**_LIMITS.settings(), "readonly": 1}
+    listed = ", ".join(f"toString(getSetting('{name}'))" for name in wanted)
+    found = _lines(probe, f"SELECT arrayJoin([{listed}])")
+    faults = [
+        f"The setting {name} of a handle is {value}, not {wanted[name]}."
+        for name, value in zip(wanted, found, strict=True)
+        if _FLAGS.get(value, value) != str(wanted[name])
+    ]
     for sql in ("SELECT count() FROM numbers(2000000) WHERE number % 3 = 1", "SELECT number FROM numbers(2000)"):
         try:
             _lines(probe, sql)
@@ -154,7 +166,23 @@ def _useful(probe: FenceProbe) -> Sequence[str]:
     return []
 
 
-_CHECKS: Sequence[Callable[[FenceProbe], Sequence[str]]] = (_useful, _rows_seen, _tables_fenced, _closed, _refused, _limits_hold)
+_CHECKS: Sequence[Callable[[FenceProbe], Sequence[str]]] = (
+    _useful,
+    _rows_seen,
+    _tables_fenced,
+    _closed,
+    _refused,
+    _limits_hold,
+    _granted_least,
+)
+
+
+def _fails(probe: FenceProbe, sql: str) -> bool:
+    try:
+        _lines(probe, sql)
+    except RequestError:
+        return True
+    return False
 
 
 def _others(probe: FenceProbe, sql: str) -> bool:

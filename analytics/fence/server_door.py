@@ -76,7 +76,7 @@ class ServerAnalystDoor:
 
     def self_test(self) -> Sequence[str]:
         """As `AnalystDoor.self_test`."""
-        return find_faults(FenceProbe(self, self._warehouse, {}, {}))
+        return find_faults(FenceProbe(self, self._warehouse, self.rights.user))
 
     def close(self) -> None:
         """Close the connections."""

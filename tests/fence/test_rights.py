@@ -2,6 +2,8 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 
@@ -9,6 +11,7 @@ from analytics.errors import LimitExceededError, QueryCancelledError, SqlFailedE
 from analytics.fence.analyst_door import AnalystDoor
 from analytics.fence.limits import SqlLimits
 from analytics.warehouse.client import Warehouse
+from tests.fixtures.fence import PROJECTS
 
 LIMITS = SqlLimits(seconds=60)
 
@@ -31,8 +34,10 @@ def service(engine: str, request: pytest.FixtureRequest) -> Warehouse:
     return request.getfixturevalue("fenced_warehouse" if engine == "embedded" else "fenced_server_warehouse")
 
 
-def ask(door: AnalystDoor, sql: str, project: str = "p-one", limits: SqlLimits = LIMITS, **parameters: str) -> str:
-    with door.open(project, "q-1", limits) as handle:
+def ask(
+    door: AnalystDoor, sql: str, project: str = "p-one", limits: SqlLimits = LIMITS, query_id: str | None = None, **parameters: str
+) -> str:
+    with door.open(project, query_id or uuid4().hex, limits) as handle:
         return b"".join(handle.stream(sql, parameters, "CSV")).decode()
 
 
@@ -115,3 +120,35 @@ def test_what_was_read_is_told_in_whole_granules(door: AnalystDoor) -> None:
         list(handle.stream("SELECT user_id FROM events", {}, "CSV"))
         assert handle.statistics.rows_read == 8192
         assert handle.statistics.bytes_read == 65_536
+
+
+def test_two_tenants_with_one_condition_never_see_the_others_effect(door: AnalystDoor) -> None:
+    """The engine may keep which granules a condition found nothing in: that is the other tenant's knowledge."""
+    sql = "SELECT count() FROM events WHERE event_id LIKE '%-1%' AND user_id LIKE '%user'"
+    first = {project: ask(door, sql, project) for project in PROJECTS}
+    nothing = "SELECT count() FROM events WHERE session_id = 'canary-8f3a17-session'"
+    for _ in range(5):
+        assert {project: ask(door, sql, project) for project in PROJECTS} == first
+        assert [ask(door, nothing, project) for project in PROJECTS] == ["0\n", "50\n"]
+    assert first["p-one"] != first["p-two"] != "0\n"
+
+
+def test_queries_of_two_tenants_at_once_keep_apart(door: AnalystDoor) -> None:
+    sql = "SELECT any(project_id), count() FROM events"
+    with ThreadPoolExecutor(6) as pool:
+        asked = [("p-one", "p-two")[number % 2] for number in range(60)]
+        answers = list(pool.map(lambda pair: ask(door, sql, pair[1], query_id=f"at-once-{pair[0]}"), enumerate(asked)))
+    assert answers == [f'"{project}",{PROJECTS[project]}\n' for project in asked]
+
+
+def test_a_failure_tells_no_paths_hosts_or_other_names(door: AnalystDoor) -> None:
+    for sql in (
+        "SELECT * FROM `/etc/passwd`",
+        "SELECT * FROM url('http://127.0.0.1:9/x')",
+        "SELECT nope FROM events",
+        "SELECT * FROM evens",
+    ):
+        with pytest.raises(SqlFailedError) as raised:
+            ask(door, sql, query_id=f"telling-{uuid4().hex}")
+        for word in ("/etc", "127.0.0.1", "DB::", "Stack", "default", "Maybe", "version", "__table"):
+            assert word not in raised.value.detail
