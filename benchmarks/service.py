@@ -59,7 +59,7 @@ class Service:
                 f"/v1/projects/{self.project}/tokens",
                 {
                     "name": "benchmark",
-                    "scopes": ["read", "personal-data"],
+                    "scopes": ["read", "personal-data", "sql"],
                     "expires_at": (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="seconds"),
                 },
             )

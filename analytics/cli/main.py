@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = {
     "status": "analytics.cli.status:status",
     "doctor": "analytics.cli.doctor:doctor",
     "migrate": "analytics.cli.migrate:migrate",
+    "clickhouse-setup": "analytics.cli.clickhouse_setup:clickhouse_setup",
     "project": "analytics.cli.project:project",
     "key": "analytics.cli.key:key",
     "token": "analytics.cli.token:token",
