@@ -5,11 +5,10 @@ The one thing to know: the ingestor stops first and the writer last, so whatever
 
 import os
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -18,17 +17,21 @@ import pyarrow as pa
 
 from analytics.clock import Clock
 from analytics.errors import SettingsError
+from analytics.ingest.countries import open_countries
+from analytics.ingest.decoder import Decoders
 from analytics.ingest.erased import ErasedIds
 from analytics.ingest.ingestor import Ingestor
 from analytics.ingest.pace import Pace
 from analytics.ingest.personal import PersonalFields
 from analytics.ingest.pipeline import door_steps
+from analytics.ingest.recorder import Recorder
 from analytics.settings import Settings
 from analytics.spool.schema import EVENT_SCHEMA, from_payload
 from analytics.spool.segment import Record
 from analytics.spool.spool import RecordKind, Spool
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
+from analytics.warehouse.merge_threads import let_merges_yield
 from analytics.warm_up import warm_up_events, warm_up_warehouse
 from analytics.writer.known_ids import KnownIds
 from analytics.writer.writer import Writer
@@ -93,7 +96,11 @@ async def open_event_path(
     that cannot be read.
     """
     async with AsyncExitStack() as stack:
-        country_of = _open_geoip(settings.geoip_path, stack)
+        files = stack.enter_context(ExitStack())
+        try:
+            country_of = open_countries(settings.geoip_path, files)
+        except (OSError, maxminddb.InvalidDatabaseError) as error:
+            raise SettingsError(f"ANALYTICS_GEOIP_PATH: {error}") from error
         folder = settings.data_dir / "spool"
         spool = await anyio.to_thread.run_sync(partial(Spool, folder, settings.spool_max_bytes, settings.spool_sync))
         stack.callback(spool.close)
@@ -115,22 +122,27 @@ async def open_event_path(
             died=lambda: os._exit(EXIT_WRITER_DIED),
         )
         pace = Pace(spool, settings.project_events_per_second, settings.spool_backlog_rows, writer.takes_events, clock)
+        steps = door_steps(country_of, personal, erased.refuse if erased else None)
+        decoders = Decoders(
+            settings.decode_processes if "writer" in settings.roles else 0, settings.request_max_events, settings.geoip_path
+        )
+        stack.push_async_callback(anyio.to_thread.run_sync, decoders.close)
         ingestor = Ingestor(
             spool,
-            door_steps(country_of, personal, erased.refuse if erased else None),
+            Recorder(steps, settings.request_max_events, personal, erased),
             clock,
             metrics,
             pace,
             max_body_bytes=settings.request_max_bytes,
-            max_events=settings.request_max_events,
             on_disk_failure=lambda: os._exit(EXIT_DISK_FAILED),
-            personal=personal,
+            decoders=decoders,
             erased=erased,
         )
         if "writer" in settings.roles:  # who takes events stores them: the spool is this process's own
             writer.start()
             stack.push_async_callback(anyio.to_thread.run_sync, partial(writer.stop, settings.drain_timeout_seconds))
             await anyio.to_thread.run_sync(warm_up_events)
+            await anyio.to_thread.run_sync(decoders.wait_until_ready)
             ingestor.start()
             stack.push_async_callback(anyio.to_thread.run_sync, ingestor.stop)
         path = EventPath(spool, ingestor, writer, clock, personal)
@@ -141,6 +153,8 @@ async def open_event_path(
 def _prepare(prepare: Callable[[], None], warehouse: Warehouse) -> None:
     prepare()
     warm_up_warehouse(warehouse)
+    if warehouse.embedded:
+        let_merges_yield()
 
 
 def _observe(metrics: Metrics, path: EventPath) -> None:
@@ -150,23 +164,3 @@ def _observe(metrics: Metrics, path: EventPath) -> None:
     metrics.spool_oldest_seconds.set_function(
         lambda: 0 if (oldest := path.spool.oldest_received_ms()) is None else max(0, path.clock.now_ms() - oldest) / 1000
     )
-
-
-def _open_geoip(path: Path | None, stack: AsyncExitStack) -> Callable[[str], str] | None:
-    if path is None:
-        return None
-    try:
-        reader = stack.enter_context(maxminddb.open_database(path, maxminddb.MODE_MMAP))
-    except (OSError, maxminddb.InvalidDatabaseError) as error:
-        raise SettingsError(f"ANALYTICS_GEOIP_PATH: {error}") from error
-
-    def country_of(ip: str) -> str:
-        try:
-            found = reader.get(ip)
-        except ValueError:  # an IPv6 address, and the file knows only IPv4
-            return ""
-        country = found.get("country") if isinstance(found, dict) else None
-        code = country.get("iso_code") if isinstance(country, dict) else None
-        return code if isinstance(code, str) else ""
-
-    return country_of

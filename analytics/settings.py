@@ -75,6 +75,9 @@ class Settings(BaseSettings):
         150_000, ge=1_000, description="Above this many waiting events answers are slowed down, so that senders keep step."
     )
     spool_sync: bool = Field(True, description="fdatasync before each answer. Off loses acknowledged events at a power cut: tests only.")
+    decode_processes: int = Field(
+        1, ge=0, le=64, description="Processes that decode events beside the worker; 0: the worker does it itself, slower, in less memory."
+    )
     batch_max_rows: int = Field(50_000, ge=1, le=500_000, description="Most events in one insert.")
     batch_max_wait_ms: int = Field(250, ge=1, le=60_000, description="Longest a batch waits for more events.")
     dedup_horizon_ids: int = Field(

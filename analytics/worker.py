@@ -11,7 +11,6 @@ line: `{"ready": {...}}` once requests are served, or `{"failed": {...}}` if the
 import argparse
 import asyncio
 import contextlib
-import gc
 import json
 import logging
 import os
@@ -27,6 +26,7 @@ from analytics.api.http_head import BoundedHttp
 from analytics.app import create_app
 from analytics.crypto.tls import ServedCertificate
 from analytics.errors import AnalyticsError
+from analytics.garbage import tune_garbage_collection
 from analytics.metadata.bootstrap import BootstrapResult
 from analytics.services import Services
 from analytics.settings import Settings, load_settings
@@ -138,17 +138,6 @@ async def keep_renewed(certificate: ServedCertificate, every_seconds: float = CE
                 _log.info("the certificate was renewed")
         except ValueError as error:
             _log.error("the renewed certificate is not good; the one before goes on", detail=str(error))
-
-
-def tune_garbage_collection() -> None:
-    """Leave what the start made alone for good, and look at the rest less often.
-
-    A request of hundreds of events is thousands of objects, which go by themselves when it is answered. With Python's own thresholds the
-    collector walks them again and again while they live: a third of the time of taking events in (benchmarks/README.md).
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
 
 
 def _signs_of_life(services: Services | None) -> dict[str, float]:

@@ -203,6 +203,8 @@ def _part(process: psutil.Process) -> str:
     name, command = process.name(), " ".join(process.cmdline())
     if "analytics.worker" in command:
         return "worker"
+    if "decoder_process" in command:
+        return "decoder"
     for part in ("postgres", "valkey"):
         if part in name or part in command:
             return part

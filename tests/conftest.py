@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.fixtures.service",
     "tests.fixtures.clickhouse_server",
     "tests.fixtures.api",
+    "tests.fixtures.door",
     "tests.fixtures.fence",
     "tests.fixtures.loopback",
     "tests.fixtures.mail_server",

@@ -26,6 +26,10 @@ class ErasedIds:
         self._erased_of = erased_of
         self._hasher = hasher
 
+    def are_known(self, project_id: str) -> bool:
+        """Whether anybody was erased from the project."""
+        return bool(self._erased_of(project_id))
+
     def refuse(self, batch: EventBatch) -> None:
         """A step: refuse events that carry an erased id, as a user, as an anonymous user, or as the former id of an alias."""
         erased = self._erased_of(batch.project.id)

@@ -1,8 +1,8 @@
-"""From a request's bytes to an answer that may be given: two threads beside the event loop.
+"""From a request's bytes to an answer that may be given: three threads beside the event loop.
 
-`decode` thread: takes the requests that have come in, and makes one record per project of all of them (small requests share the cost of
-their columns). `commit` thread: appends the records that are ready, one fdatasync for all, and lets the requests answer. The one thing to
-know: a future is only resolved with a verdict after the sync.
+`decode` thread: takes the requests that have come in, in groups, and has records made of them, by a process of its own where there is one
+(see decoder.py). `collect` thread: takes the records, in the same order. `commit` thread: appends those that are ready, one fdatasync for
+all, and lets the requests answer. The one thing to know: a future is only resolved with a verdict after the sync.
 """
 
 import asyncio
@@ -13,28 +13,25 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from queue import SimpleQueue
 
 from analytics.clock import Clock
 from analytics.domain.project import Project
-from analytics.domain.verdict import Reason, Refusal
+from analytics.domain.verdict import Refusal
 from analytics.errors import (
     AnalyticsError,
     PayloadTooLargeError,
+    RateLimitedError,
     ShuttingDownError,
     SpoolFullError,
     SpoolWriteError,
 )
-from analytics.ingest.batch import make_batch
 from analytics.ingest.body import expand
-from analytics.ingest.decode import Decoded, decode_body
+from analytics.ingest.decoder import Decoder, DecoderGoneError, Decoders
 from analytics.ingest.erased import ErasedIds
 from analytics.ingest.pace import Pace
-from analytics.ingest.personal import NOTHING_KEPT, Kept, PersonalFields, kept_by_index
-from analytics.ingest.pipeline import Step
-from analytics.ingest.record import event_payload
-from analytics.ingest.refused import refused_payload
-from analytics.ingest.sent_event import Context, Event, as_sent
-from analytics.spool.chunk import RecordKind
+from analytics.ingest.personal import NOTHING_KEPT, Kept
+from analytics.ingest.recorder import Outcome, Recorded, Recorder, Sent
 from analytics.spool.spool import NewRecord, Spool
 from analytics.telemetry.metrics import Metrics
 
@@ -66,24 +63,30 @@ class Verdict:
     refusals: Sequence[Refusal]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
     request: Request
     future: "asyncio.Future[Verdict]"
     loop: asyncio.AbstractEventLoop
     reserved: int
     body: bytes = b""  # without its encodings
-    decoded: Decoded = field(default_factory=Decoded)
     failure: AnalyticsError | None = None
-    accepted: int = 0
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def sent(self) -> Sent:
+        request = self.request
+        return Sent(request.project, self.body, request.ndjson, request.sender_ip, request.sender_agent, request.kept_values)
 
 
 @dataclass(slots=True)
 class _Group:
-    """Jobs whose records are made, waiting for the disk."""
+    """Jobs on their way to the disk: sent to a `decoder`, or `recorded`; `records` when it is their turn."""
 
     jobs: list[_Job]
-    records: list[NewRecord]
+    received_ms: int
+    decoder: Decoder | None = None
+    recorded: Recorded | None = None
+    records: list[NewRecord] = field(default_factory=list[NewRecord])
 
 
 class Ingestor:
@@ -92,40 +95,41 @@ class Ingestor:
     def __init__(
         self,
         spool: Spool,
-        steps: Sequence[Step],
+        recorder: Recorder,
         clock: Clock,
         metrics: Metrics,
         pace: Pace,
         *,
         max_body_bytes: int,
-        max_events: int,
         on_disk_failure: Callable[[], None],
-        personal: PersonalFields | None = None,
+        decoders: Decoders | None = None,
         erased: ErasedIds | None = None,
     ) -> None:
         self._spool = spool
-        self._steps = tuple(steps)
-        self._personal = personal
+        self._recorder = recorder
+        self._decoders = decoders
         self._clock = clock
         self._metrics = metrics
         self._pace = pace
         self._max_body_bytes = max_body_bytes
-        self._max_events = max_events
         self._on_disk_failure = on_disk_failure
         self._erased = erased
         self._incoming: deque[_Job] = deque()
+        self._taken: SimpleQueue[_Group | None] = SimpleQueue()  # None: the last
         self._ready: deque[_Group] = deque()
         self._arrived = threading.Semaphore(0)
         self._prepared = threading.Semaphore(0)
-        self._room = threading.BoundedSemaphore(4)  # groups between the two threads
+        self._room = threading.BoundedSemaphore(4)  # groups between the first thread and the last
         self._gate = threading.Lock()  # between `submit` and `stop`: what is let in is answered
         self._stopping = False
         self._decode_thread = threading.Thread(target=self._watched, args=(self._decode_loop,), name="ingest-decode", daemon=True)
+        self._collect_thread = threading.Thread(target=self._watched, args=(self._collect_loop,), name="ingest-collect", daemon=True)
         self._commit_thread = threading.Thread(target=self._watched, args=(self._commit_loop,), name="ingest-commit", daemon=True)
 
     def start(self) -> None:
         """Start the threads."""
         self._decode_thread.start()
+        self._collect_thread.start()
         self._commit_thread.start()
 
     async def submit(self, request: Request) -> Verdict:
@@ -161,6 +165,7 @@ class Ingestor:
             self._stopping = True
         self._arrived.release()
         self._decode_thread.join()
+        self._collect_thread.join()
         self._prepared.release()
         self._commit_thread.join()
 
@@ -180,12 +185,34 @@ class Ingestor:
             jobs = self._take_jobs()
             if not jobs:
                 if self._stopping and not self._incoming:
+                    self._taken.put(None)
                     return
                 continue
-            self._room.acquire()
-            group = _Group(jobs, self._records_of(jobs))
-            self._ready.append(group)
-            self._prepared.release()
+            received_ms = self._clock.now_ms()
+            decoder = None if self._decoders is None else self._decoders.next()
+            far = [] if decoder is None else [job for job in jobs if self._may_leave(job.request)]
+            near = [job for job in jobs if job not in far] if far else jobs
+            for group in (_Group(near, received_ms), _Group(far, received_ms, decoder)):
+                if group.jobs:
+                    self._room.acquire()
+                    self._begin(group)
+
+    def _may_leave(self, request: Request) -> bool:
+        """Whether a process without keys and erasures can take it."""
+        project = request.project
+        return not (project.personal_fields or request.kept_values or (self._erased is not None and self._erased.are_known(project.id)))
+
+    def _begin(self, group: _Group) -> None:
+        """Have a group recorded: by its decoder if it has one, else here."""
+        requests = [job.sent() for job in group.jobs if job.failure is None]
+        try:
+            if group.decoder is not None:
+                group.decoder.send(requests, group.received_ms)
+        except DecoderGoneError:
+            group.decoder = None
+        if group.decoder is None:
+            group.recorded = self._recorder.record(requests, group.received_ms)
+        self._taken.put(group)
 
     def _take_jobs(self) -> list[_Job]:
         jobs = list[_Job]()
@@ -209,102 +236,51 @@ class Ingestor:
             job.failure = _failure(error)
         return len(job.body)
 
-    def _records_of(self, jobs: list[_Job]) -> list[NewRecord]:
-        received_ms = self._clock.now_ms()
-        by_project = dict[str, list[_Job]]()
-        for job in jobs:
-            project = job.request.project
+    # ---- collect -----------------------------------------------------------
+
+    def _collect_loop(self) -> None:
+        while (group := self._taken.get()) is not None:
+            self._collect(group)
+            self._ready.append(group)
+            self._prepared.release()
+
+    def _collect(self, group: _Group) -> None:
+        """Take what was made of the group; without the requests that are over the rate of their project."""
+        recorded = group.recorded
+        if group.decoder is not None:
+            with contextlib.suppress(DecoderGoneError):
+                recorded = group.decoder.receive()
+        jobs = [job for job in group.jobs if job.failure is None]
+        if recorded is None or (group.decoder is not None and not all(self._may_leave(job.request) for job in jobs)):
+            # The decoder is gone; or an erasure has become known meanwhile, of which it knows nothing.
+            recorded = self._recorder.record([job.sent() for job in jobs], group.received_ms)
+        for job, outcome in zip(jobs, recorded.outcomes, strict=True):
+            _tell(job, outcome)
+            self._charge(job)
+        if any(isinstance(job.failure, RateLimitedError) for job in jobs):
+            jobs = [job for job in jobs if job.failure is None]
+            recorded = self._recorder.record([job.sent() for job in jobs], group.received_ms)
+            for job, outcome in zip(jobs, recorded.outcomes, strict=True):
+                _tell(job, outcome)
+        for records, places in recorded.records:
+            records[0] = replace(records[0], reserved_bytes=sum(jobs[place].reserved for place in places))
+            group.records += records
+            for place in places:  # from here on the reserved room belongs to the record
+                jobs[place].reserved = 0
+
+    def _charge(self, job: _Job) -> None:
+        if job.failure is None:
             try:
-                if job.failure is None:
-                    self._decode(job)
-                    self._pace.charge(project.id, len(job.decoded.events) + len(job.decoded.refusals))
-            except Exception as error:
-                job.failure = _failure(error)
-            if job.failure is None:
-                by_project.setdefault(project.id, []).append(job)
-        return [record for same in by_project.values() for record in self._records_or_failure(same, received_ms)]
-
-    def _decode(self, job: _Job) -> None:
-        job.decoded = decode_body(job.body, job.request.ndjson, self._max_events, job.request.project.event_max_bytes)
-
-    def _records_or_failure(self, jobs: list[_Job], received_ms: int) -> list[NewRecord]:
-        try:
-            records = self._project_records(jobs, received_ms)
-        except Exception as error:
-            if len(jobs) == 1:
-                jobs[0].failure = _failure(error)
-                return []
-            # One request broke the common work: the others must not suffer for it.
-            records = list[NewRecord]()
-            for job in jobs:
-                try:
-                    self._decode(job)  # anew: refusals of the common work are among the old ones
-                except Exception as again:
-                    job.failure = _failure(again)
-                else:
-                    records += self._records_or_failure([job], received_ms)
-            return records
-        for job in jobs:
-            # Thousands of small objects: freed here and now, where they were made. Freed by the event loop they would hold up every
-            # answer, and come back to this thread through another processor's cache.
-            job.decoded.events = []
-            if records:  # from here on the reserved room belongs to the record
-                job.reserved = 0
-        return records
-
-    def _project_records(self, jobs: list[_Job], received_ms: int) -> list[NewRecord]:
-        project = jobs[-1].request.project
-        records = list[NewRecord]()
-        events = [event for job in jobs for event in job.decoded.events]
-        if events:
-            for job in jobs:
-                if job.request.sender_agent:
-                    _take_agent(job.decoded.events, job.request.sender_agent)
-            senders = [job.request.sender_ip for job in jobs for _ in job.decoded.events]
-            batch = make_batch(project, received_ms, events, senders)
-            if any(job.request.kept_values for job in jobs):
-                batch.kept_values = kept_by_index([(len(job.decoded.events), job.request.kept_values) for job in jobs])
-            for step in self._steps:
-                step(batch)
-            self._share_out(jobs, batch.refused)
-            payload, rows = event_payload(batch)
-            if rows:
-                records.append(NewRecord(RecordKind.EVENTS, project.id, received_ms, rows, payload))
-        refusals = [refusal for job in jobs for refusal in job.decoded.refusals]
-        if refusals:
-            kept = [job.request.kept_values for job in jobs for _ in job.decoded.refusals]
-            if self._erased is not None:
-                refusals = self._erased.forget(project.id, refusals)
-            refused = refused_payload(project, refusals, self._personal, kept)
-            records.append(NewRecord(RecordKind.REFUSED, project.id, received_ms, len(refusals), refused))
-        if records:
-            records[0] = replace(records[0], reserved_bytes=sum(job.reserved for job in jobs))
-        return records
-
-    @staticmethod
-    def _share_out(jobs: list[_Job], refused: dict[int, tuple[Reason, str]]) -> None:
-        """Give each request its part of the refusals of the common batch."""
-        start = 0
-        for job in jobs:
-            count = len(job.decoded.events)
-            job.accepted = count
-            if refused:
-                for index in range(start, start + count):
-                    if index in refused:
-                        event = job.decoded.events[index - start]
-                        reason, detail = refused[index]
-                        place = job.decoded.position(index - start)
-                        job.decoded.refusals.append(Refusal(place, event.event_id, reason, detail, as_sent(event)))
-                        job.accepted -= 1
-            job.decoded.refusals.sort(key=lambda refusal: refusal.index)
-            start += count
+                self._pace.charge(job.request.project.id, job.outcome.elements)
+            except RateLimitedError as error:
+                job.failure = error
 
     # ---- commit ------------------------------------------------------------
 
     def _commit_loop(self) -> None:
         while True:
             self._prepared.acquire()
-            is_last = self._stopping and not self._decode_thread.is_alive()  # asked first: nothing is made ready after it
+            is_last = self._stopping and not self._collect_thread.is_alive()  # asked first: nothing is made ready after it
             groups = list[_Group]()
             while self._ready:
                 groups.append(self._ready.popleft())
@@ -341,6 +317,11 @@ class Ingestor:
                 loop.call_soon_threadsafe(_resolve, jobs)
 
 
+def _tell(job: _Job, outcome: Outcome) -> None:
+    job.outcome = outcome
+    job.failure = None if outcome.failure is None else _failure(outcome.failure)
+
+
 def _resolve(jobs: list[_Job]) -> None:
     for job in jobs:
         if job.future.done():
@@ -349,7 +330,7 @@ def _resolve(jobs: list[_Job]) -> None:
             job.future.set_exception(job.failure)
             job.future.exception()  # a sender that hung up leaves nobody to ask
         else:
-            job.future.set_result(Verdict(job.accepted, job.decoded.refusals))
+            job.future.set_result(Verdict(job.outcome.accepted, job.outcome.refusals))
 
 
 def _failure(error: Exception) -> AnalyticsError:
@@ -360,12 +341,3 @@ def _failure(error: Exception) -> AnalyticsError:
     unforeseen = AnalyticsError("The events could not be taken.")
     unforeseen.__cause__ = error
     return unforeseen
-
-
-def _take_agent(events: Sequence[Event], agent: str) -> None:
-    """Browsers say who they are in a header: it stands for what their events do not say."""
-    for event in events:
-        if event.context is None:
-            event.context = Context(user_agent=agent)
-        elif event.context.user_agent is None:
-            event.context.user_agent = agent

@@ -7,16 +7,11 @@ import json
 import os
 import random
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
 
-from analytics.clock import SystemClock
-from analytics.domain.project import Project
 from analytics.errors import (
     AnalyticsError,
     PayloadTooLargeError,
@@ -27,104 +22,13 @@ from analytics.errors import (
     UnsupportedEncodingError,
 )
 from analytics.ingest.batch import EventBatch
-from analytics.ingest.ingestor import Ingestor, Request, Verdict
-from analytics.ingest.pace import Pace
-from analytics.ingest.pipeline import door_steps
-from analytics.spool.schema import EVENT_SCHEMA, REFUSED_SCHEMA, from_payload
+from analytics.ingest.ingestor import Verdict
 from analytics.spool.segment import Record
-from analytics.spool.spool import RecordKind, Spool
-from analytics.telemetry.metrics import Metrics
-from tests.factories.projects import make_project
+from analytics.spool.spool import RecordKind
+from tests.fixtures.door import P1, P2, event, outcome_of
 from tests.fixtures.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
-
-P1, P2 = make_project(), make_project(id="p2", slug="other")
-
-
-@dataclass
-class Door:
-    """An ingestor on a spool of its own. `hold` keeps its decode thread busy until `let_go`, so that requests meet in one group."""
-
-    spool: Spool
-    ingestor: Ingestor
-    disk_failures: list[str] = field(default_factory=list[str])
-    held: threading.Event = field(default_factory=threading.Event)
-    go: threading.Event = field(default_factory=threading.Event)
-
-    async def send(self, events: Any, project: Project = P1, **more: Any) -> Verdict:
-        body = events if isinstance(events, bytes) else json.dumps(events).encode()
-        return await self.ingestor.submit(Request(project, body, **more))
-
-    async def hold(self) -> "asyncio.Task[Verdict]":
-        self.held.clear()
-        self.go.clear()
-        task = asyncio.create_task(self.send([event("hold")], make_project(id="hold")))
-        await asyncio.to_thread(self.held.wait, 10)
-        return task
-
-    def on_disk(self, kind: RecordKind = RecordKind.EVENTS) -> list[tuple[str, str]]:
-        """(project, event id) of all that waits, in order."""
-        found = list[tuple[str, str]]()
-        for item in self.spool.read(self.spool.checkpoint):
-            assert isinstance(item, Record), "the spool is damaged"
-            if item.header.kind is kind and item.header.project_id != "hold":
-                batch = from_payload(item.payload, EVENT_SCHEMA if kind is RecordKind.EVENTS else REFUSED_SCHEMA)
-                assert batch.num_rows == item.header.rows
-                found += [(item.header.project_id, event_id) for event_id in batch.column("event_id").to_pylist()]
-        return found
-
-    def expect_nothing_held(self) -> None:
-        """No request holds room any more."""
-        assert self.spool.stats().reserved_bytes == 0
-
-
-def event(event_id: str, **more: Any) -> dict[str, Any]:
-    return {"event": "e", "user_id": "u", "event_id": event_id, **more}
-
-
-@pytest.fixture
-def open_door(tmp_path: Path) -> Callable[..., Any]:
-    """Opens doors: `async with open_door(spool_bytes=…, rate=…, steps=…) as door`."""
-
-    @asynccontextmanager
-    async def open_one(
-        *,
-        spool_bytes: int = 100_000_000,
-        segment_bytes: int = 1_000_000,
-        rate: int = 1_000_000,
-        backlog_rows: int = 150_000,
-        steps: Callable[[EventBatch], None] = lambda batch: None,
-    ) -> AsyncIterator[Door]:
-        spool = Spool(tmp_path / "spool", spool_bytes, sync=False, segment_bytes=segment_bytes)
-
-        def held(batch: EventBatch) -> None:
-            if batch.project.id == "hold":
-                door.held.set()
-                assert door.go.wait(10)
-
-        pace = Pace(spool, rate, backlog_rows, lambda: backlog_rows < 150_000, SystemClock())
-        ingestor = Ingestor(
-            spool, [held, *door_steps(None), steps], SystemClock(), Metrics(), pace,
-            max_body_bytes=20_000_000, max_events=10_000, on_disk_failure=lambda: door.disk_failures.append("failed"),
-        )  # fmt: skip
-        door = Door(spool, ingestor)
-        ingestor.start()
-        try:
-            yield door
-        finally:
-            door.go.set()
-            await asyncio.to_thread(ingestor.stop)
-            spool.close()
-
-    return open_one
-
-
-async def outcome_of(sent: Any) -> Verdict | AnalyticsError:
-    try:
-        return await sent
-    except AnalyticsError as error:
-        return error
 
 
 async def test_an_answered_event_is_on_disk(open_door: Any) -> None:

@@ -1,0 +1,128 @@
+"""A process that decodes events beside the worker: the worker's side of it.
+
+Decoding is the one part of the way in that is Python through and through. In the worker it shares Python's lock with the event loop and the
+writer, and costs twice what it does alone; here it has a lock and a processor of its own. The one thing to know: the process knows neither
+keys nor erasures nor the disk, and may die at any moment; whatever was sent to it is then done in the worker.
+"""
+
+import logging
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from socket import socketpair
+
+from analytics.ingest.recorder import Recorded, Sent
+
+log = logging.getLogger(__name__)
+
+START_SECONDS = 60.0
+ANSWER_SECONDS = 60.0  # for a group of requests, which takes milliseconds: more is a hang
+_RESTART_SECONDS = 2.0
+_END_SECONDS = 5.0
+
+
+class DecoderGoneError(Exception):
+    """The process died, or hangs. Nothing of what was sent to it has any effect."""
+
+
+class Decoder:
+    """One such process. Send from one thread, receive from one other; answers come in the order of what was sent."""
+
+    def __init__(self, max_events: int, geoip_path: Path | None) -> None:
+        ours, theirs = socketpair()
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 the command is ours
+                [sys.executable, "-m", "analytics.ingest.decoder_process", str(theirs.fileno()), str(max_events), str(geoip_path or "")],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+            )
+        # It ends when this end is closed: by us, or by the system when we are killed.
+        self._connection = Connection(ours.detach())
+        self._ready = False
+        self._gone = False
+
+    def is_ready(self, wait_seconds: float = 0.0) -> bool:
+        """Whether it can be sent to; before the first `send` only."""
+        try:
+            if not self._ready and self._connection.poll(wait_seconds):
+                self._connection.recv_bytes()
+                self._ready = True
+        except (EOFError, OSError):
+            self._gone = True
+        return self._ready and not self._gone
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is of no use any more."""
+        return self._gone
+
+    def send(self, requests: Sequence[Sent], received_ms: int) -> None:
+        """Have the requests recorded. Raises DecoderGoneError."""
+        try:
+            self._connection.send_bytes(pickle.dumps((requests, received_ms), protocol=5))
+        except OSError as error:
+            self._gone = True
+            raise DecoderGoneError from error
+
+    def receive(self) -> Recorded:
+        """What became of the requests sent first of those not yet received. Raises DecoderGoneError."""
+        try:
+            if not self._gone and self._connection.poll(ANSWER_SECONDS):
+                recorded: Recorded = pickle.loads(self._connection.recv_bytes())  # noqa: S301 from our own process
+                return recorded
+        except (EOFError, OSError):
+            pass
+        self._gone = True
+        raise DecoderGoneError
+
+    def close(self) -> None:
+        """End it."""
+        self._connection.close()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Decoders:
+    """`count` such processes, each started again when it is gone."""
+
+    def __init__(self, count: int, max_events: int, geoip_path: Path | None) -> None:
+        self._max_events = max_events
+        self._geoip_path = geoip_path
+        self._decoders = [self._start() for _ in range(count)]
+        self._started_at = [time.monotonic()] * count
+        self._turn = 0
+
+    def wait_until_ready(self) -> None:
+        """Wait for those that were just started; one that takes too long is not waited for, and used when it is ready."""
+        deadline = time.monotonic() + START_SECONDS
+        for decoder in self._decoders:
+            decoder.is_ready(max(0.0, deadline - time.monotonic()))
+
+    def next(self) -> Decoder | None:
+        """The one whose turn it is; None: there is none, or it is not ready."""
+        if not self._decoders:
+            return None
+        turn = self._turn = (self._turn + 1) % len(self._decoders)
+        decoder = self._decoders[turn]
+        if decoder.is_gone and time.monotonic() > self._started_at[turn] + _RESTART_SECONDS:
+            log.error("ingest.decoder_gone")
+            decoder.close()
+            decoder = self._decoders[turn] = self._start()
+            self._started_at[turn] = time.monotonic()
+        return decoder if decoder.is_ready() else None
+
+    def close(self) -> None:
+        """End all."""
+        for decoder in self._decoders:
+            decoder.close()
+
+    def _start(self) -> Decoder:
+        return Decoder(self._max_events, self._geoip_path)
