@@ -23,6 +23,7 @@ from clickhouse_connect.driver.client import Client
 
 from analytics.errors import EngineStartError, QueryTimeoutError, WarehouseUnavailableError
 from analytics.warehouse.embedded_config import EmbeddedEngine, embedded_engine
+from analytics.warehouse.embedded_insert import insert_from_memory
 from analytics.warehouse.embedded_reads import report_storage_reads
 from analytics.warehouse.failures import DRIVER_ERRORS, command_failure, connect_failure, insert_failure, question_failure
 from analytics.warehouse.limits import INSERT_SETTINGS, QUESTION_SETTINGS
@@ -183,7 +184,10 @@ class Warehouse:
             merged["insert_deduplication_token"] = token
         with self._handle(lane) as client:
             try:
-                client.raw_insert(table, list(columns), payload, settings=merged, fmt="ArrowStream")
+                if self.embedded:
+                    insert_from_memory(client, table, columns, payload, merged)
+                else:
+                    client.raw_insert(table, list(columns), payload, settings=merged, fmt="ArrowStream")
             except DRIVER_ERRORS as error:
                 raise insert_failure(error) from error
 

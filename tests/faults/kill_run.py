@@ -187,10 +187,10 @@ class KillRun:
             (folder / item.name).rename(folder / f"tmp_insert_{item.name}")
             return Phase.LOGGED
         # The engine never syncs the note: after a power cut the part may be there without it.
-        logs = sorted((folder / "deduplication_logs").iterdir(), key=lambda path: path.stat().st_mtime)
-        lines = logs[-1].read_text().splitlines(keepends=True)
-        assert item.name in lines[-1], lines[-1]
-        logs[-1].write_text("".join(lines[:-1]))
+        # After a start the engine goes on in a new file, which is empty at first.
+        logs = {path: path.read_text().splitlines(keepends=True) for path in (folder / "deduplication_logs").iterdir()}
+        (noted,) = [path for path, lines in logs.items() if lines and item.name in lines[-1]]
+        noted.write_text("".join(logs[noted][:-1]))
         return Phase.UNLOGGED
 
     def _kill_replay(self) -> None:

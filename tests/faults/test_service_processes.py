@@ -273,7 +273,7 @@ def test_a_data_dir_deep_in_a_tree_is_no_hindrance(start_service: Start, tmp_pat
 
 
 def test_an_engine_given_by_url_is_not_started(start_service: Start, postgres_url: str, redis_url: str) -> None:
-    service = start_service(postgres_url=postgres_url, redis_url=redis_url).wait_ready()
+    service = start_service(postgres_url=postgres_url, redis_url=redis_url, decode_processes="0").wait_ready()
     assert [process.ppid() for process in service.family()[1:]] == [service.pid], "a worker and nothing else"
     assert service.worker_environment()["ANALYTICS_POSTGRES_URL"] == postgres_url
     assert not (service.data_dir / "postgres").exists()
