@@ -20,9 +20,7 @@ def insert_from_memory(client: Client, table: str, columns: Sequence[str], paylo
     with os.fdopen(descriptor, "wb") as file:
         file.write(payload)
         file.flush()
-        client.command(
-            f"INSERT INTO {table} ({names}) FROM INFILE '/proc/self/fd/{descriptor}' SETTINGS {chosen} FORMAT ArrowStream"
-        )
+        client.command(f"INSERT INTO {table} ({names}) FROM INFILE '/proc/self/fd/{descriptor}' SETTINGS {chosen} FORMAT ArrowStream")
 
 
 def _literal(value: object) -> str:

@@ -33,8 +33,6 @@ _SHADOWED_FUNCTIONS = (
     "filesystemAvailable",
     "filesystemCapacity",
     "filesystemUnreserved",
-    "sleep",
-    "sleepEachRow",
 )
 
 
