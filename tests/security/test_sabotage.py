@@ -1,12 +1,10 @@
 """Each protection is switched off alone, and a proof must notice: a proof that holds without its protection proves nothing."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from analytics import statements
 from analytics.api import problems
 from analytics.cache.rate_limit import RateLimits
 from analytics.clock import SystemClock
@@ -15,9 +13,9 @@ from analytics.domain.rate import RateStand
 from tests.fixtures.api import Api
 from tests.isolation.world import World, make_world
 from tests.security import proofs
+from tests.security.sabotage import Patch, Sabotage, attribute, nothing, statements_say
 
 pytestmark = pytest.mark.anyio
-Patch = pytest.MonkeyPatch
 
 
 @pytest.fixture(scope="module")
@@ -35,22 +33,6 @@ async def test_it_holds(world: World, proof: proofs.Proof) -> None:
     await proof(world)
 
 
-@dataclass(frozen=True)
-class Sabotage:
-    """`breaks` switches one thing off; `notices` must fail then."""
-
-    breaks: Callable[[Patch, World], None]
-    notices: proofs.Proof
-
-
-def _nothing(*_: object, **__: object) -> None:
-    return None
-
-
-def _attribute(target: str, value: Any) -> Callable[[Patch, World], None]:
-    return lambda patch, _: patch.setattr(target, value)
-
-
 def _rows_of_any_project(patch: Patch, world: World) -> None:
     """Each question is asked of the other school, as if a statement had forgotten its project."""
     warehouse = type(world.api.services.warehouse)
@@ -64,21 +46,8 @@ def _rows_of_any_project(patch: Patch, world: World) -> None:
     patch.setattr(warehouse, "query", asked)
 
 
-def _statements_say(file: str, before: str, after: str) -> Callable[[Patch, World], None]:
-    """The statements of one file of sql/postgres with other words in them."""
-
-    def change(patch: Patch, world: World) -> None:
-        found = statements.postgres(file)  # type: ignore[arg-type]
-        changed = {name: replace(statement, sql=statement.sql.replace(before, after)) for name, statement in found.items()}
-        assert changed != found
-        for name, statement in changed.items():
-            patch.setitem(found, name, statement)  # type: ignore[arg-type]
-
-    return change
-
-
 def _safe_headers_off(patch: Patch, world: World) -> None:
-    patch.setattr("analytics.api.request_context.set_safe_headers", _nothing)
+    patch.setattr("analytics.api.request_context.set_safe_headers", nothing)
 
 
 def _body_limit_off(patch: Patch, world: World) -> None:
@@ -117,49 +86,49 @@ def _keys_never_end(patch: Patch, world: World) -> None:
 
 
 SABOTAGES: Mapping[str, Sabotage] = {
-    "no permission is asked": Sabotage(_attribute("analytics.api.auth.require", _nothing), proofs.callers_are_held_to_their_rights),
+    "no permission is asked": Sabotage(attribute("analytics.api.auth.require", nothing), proofs.callers_are_held_to_their_rights),
     "everybody may everything": Sabotage(
-        _attribute("analytics.domain.access.may", lambda *_: True), proofs.callers_are_held_to_their_rights
+        attribute("analytics.domain.access.may", lambda *_: True), proofs.callers_are_held_to_their_rights
     ),
     "everybody is of every project": Sabotage(
-        _attribute("analytics.domain.access.is_of", lambda *_: True), proofs.a_foreign_project_is_unknown
+        attribute("analytics.domain.access.is_of", lambda *_: True), proofs.a_foreign_project_is_unknown
     ),
     "lists show all projects": Sabotage(
-        _attribute("analytics.api.projects.is_of", lambda *_: True), proofs.one_lists_only_ones_own_projects
+        attribute("analytics.api.projects.is_of", lambda *_: True), proofs.one_lists_only_ones_own_projects
     ),
     "rows of another project": Sabotage(_rows_of_any_project, proofs.rows_of_others_stay_away),
     "keys of any project": Sabotage(
-        _statements_say("write_keys", " AND project_id = %(project_id)s", ""), proofs.things_of_others_stay_away
+        statements_say("write_keys", " AND project_id = %(project_id)s", ""), proofs.things_of_others_stay_away
     ),
     "tokens of any project": Sabotage(
-        _statements_say("api_tokens", " AND project_id = %(project_id)s", ""), proofs.things_of_others_stay_away
+        statements_say("api_tokens", " AND project_id = %(project_id)s", ""), proofs.things_of_others_stay_away
     ),
-    "revoked keys stay": Sabotage(_statements_say("directory", "WHERE revoked_at IS NULL", ""), proofs.a_revoked_key_takes_nothing),
+    "revoked keys stay": Sabotage(statements_say("directory", "WHERE revoked_at IS NULL", ""), proofs.a_revoked_key_takes_nothing),
     "rotated keys stay": Sabotage(_keys_never_end, proofs.a_rotated_key_ends),
     "deleted tokens stay": Sabotage(
-        _attribute("analytics.metadata.tokens.ApiTokens.delete", _not_deleted), proofs.a_deleted_token_opens_nothing
+        attribute("analytics.metadata.tokens.ApiTokens.delete", _not_deleted), proofs.a_deleted_token_opens_nothing
     ),
     "tokens never expire": Sabotage(_time_stands_still, proofs.an_expired_token_opens_nothing),
     "tokens make stronger ones": Sabotage(
-        _attribute("analytics.api.tokens.require_grantable", _nothing), proofs.a_token_makes_no_stronger_one
+        attribute("analytics.api.tokens.require_grantable", nothing), proofs.a_token_makes_no_stronger_one
     ),
     "any origin": Sabotage(
-        _attribute("analytics.metadata.key_directory.KeyDirectory.origins_of_key", lambda *_: frozenset()),
+        attribute("analytics.metadata.key_directory.KeyDirectory.origins_of_key", lambda *_: frozenset()),
         proofs.pages_of_other_origins_may_not_send,
     ),
     "bodies of any size": Sabotage(_body_limit_off, proofs.bodies_are_bounded),
-    "no rate limits": Sabotage(_attribute("analytics.cache.rate_limit.RateLimits.charge", _no_limit), proofs.callers_are_limited),
+    "no rate limits": Sabotage(attribute("analytics.cache.rate_limit.RateLimits.charge", _no_limit), proofs.callers_are_limited),
     "passwords may be guessed": Sabotage(
-        _attribute("analytics.cache.sign_in_brake.SignInBrake.attempt", _not_counted), proofs.guessing_passwords_is_slowed_down
+        attribute("analytics.cache.sign_in_brake.SignInBrake.attempt", _not_counted), proofs.guessing_passwords_is_slowed_down
     ),
     "no safe headers": Sabotage(_safe_headers_off, proofs.answers_carry_safe_headers),
     "errors are told": Sabotage(_errors_are_told, proofs.errors_tell_nothing),
-    "the erased come back": Sabotage(_attribute("analytics.ingest.erased._refuse", _nothing), proofs.events_of_the_erased_are_refused),
+    "the erased come back": Sabotage(attribute("analytics.ingest.erased._refuse", nothing), proofs.events_of_the_erased_are_refused),
     "who reads events takes persons out": Sabotage(
         _exports_need_no_more_than_reading, proofs.only_who_manages_and_may_see_persons_takes_one_out
     ),
     "an export knows one id": Sabotage(
-        _attribute("analytics.privacy.exporting.linked_ids", lambda *_: []), proofs.an_export_follows_the_links_of_ids
+        attribute("analytics.privacy.exporting.linked_ids", lambda *_: []), proofs.an_export_follows_the_links_of_ids
     ),
 }
 
