@@ -6,7 +6,7 @@ names of tables, CTEs, functions and properties are put through the rules of thi
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from analytics.errors import SqlTooComplexError, UnknownTableError, UnknownTypeError
@@ -73,14 +73,16 @@ _LITERALS = frozenset({"Null", "Bool", "UInt64", "Int64", "UInt128", "Int128", "
 
 
 class Checker:
-    """Checks one statement. `rows_of` gives the subquery that stands for a table, with columns for some hot members."""
+    """Checks one statement. `rows_of` gives the subquery that stands for a table, with columns for some hot members; a set of names:
+    without the columns that the statement does not name; None: with all."""
 
-    def __init__(self, catalog: SqlCatalog, rows_of: Callable[[SqlTable, tuple[str, ...]], Node]) -> None:
+    def __init__(self, catalog: SqlCatalog, rows_of: Callable[[SqlTable, tuple[str, ...], frozenset[str] | None], Node]) -> None:
         self._catalog = catalog
         self._rows_of = rows_of
         self._scope = Scope()
         self._depth = 0
         self._nodes = 0
+        self._names: frozenset[str] = frozenset()
         self._renamed = 0
         self.tables: set[str] = set()
         self.parameters: dict[str, str] = {}
@@ -99,6 +101,7 @@ class Checker:
 
     def statement(self, tree: Node) -> Node:
         """The canonical tree of a statement. Raises RefusedError."""
+        self._names = frozenset(_names_in(tree))
         return self._node(tree, SELECT)
 
     # ---- any node ---------------------------------------------------------
@@ -179,8 +182,9 @@ class Checker:
 
         def build() -> Node:
             built = self._members(node)
+            wanted = None if scope.has_stars else self._names
             for subquery, name, table in scope.read:
-                subquery["children"] = [self._rows_of(table, tuple(sorted(scope.hot.get(name, ()))))]
+                subquery["children"] = [self._rows_of(table, tuple(sorted(scope.hot.get(name, ()))), wanted)]
             return built
 
         built = self._within(scope, build)
@@ -432,10 +436,26 @@ def _alias(node: Node) -> Node:
 
 
 def _has_stars(node: Any) -> bool:
-    """Whether stars stand anywhere in a SELECT, its subqueries included."""
-    if isinstance(node, dict):
-        return node.get("type") in STARS or any(_has_stars(member) for member in node.values())
-    return isinstance(node, list) and any(_has_stars(item) for item in node)
+    """Whether what stands anywhere in a SELECT, its subqueries included, means all columns; count(*) does not."""
+    if isinstance(node, list):
+        return any(map(_has_stars, node))
+    if not isinstance(node, dict):
+        return False
+    if str(node.get("name")).lower() == "count" and _children(node.get("arguments")) == [{"type": "Asterisk"}]:
+        return False
+    return node.get("type") in STARS or "is_natural" in node or any(map(_has_stars, node.values()))
+
+
+def _names_in(node: Any) -> Iterator[str]:
+    """Every part of every name of a tree."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _names_in(item)
+    elif isinstance(node, dict):
+        if node.get("type") == "Identifier":
+            yield from node.get("name_parts") or (str(node.get("name")),)
+        for member in node.values():
+            yield from _names_in(member)
 
 
 def _everything_of(table: str) -> Node:

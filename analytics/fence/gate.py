@@ -8,7 +8,7 @@ import threading
 
 from analytics.errors import SqlNotAllowedError, SqlTooComplexError
 from analytics.fence.catalog import SqlCatalog, SqlTable
-from analytics.fence.checked_query import CheckedQuery
+from analytics.fence.checked_query import RESERVED_PREFIX, CheckedQuery
 from analytics.fence.checker import Checker
 from analytics.fence.nodes import plain
 from analytics.fence.parser import Node, SqlParser
@@ -48,7 +48,7 @@ class Gate:
             raise SqlNotAllowedError("The SQL is understood in one way and would be run in another.", position_of(sql, None))
         return CheckedQuery(printed, tuple(sorted(checker.tables)), dict(checker.parameters))
 
-    def _rows_of(self, table: SqlTable, hot: tuple[str, ...]) -> Node:
+    def _rows_of(self, table: SqlTable, hot: tuple[str, ...], wanted: frozenset[str] | None) -> Node:
         key = (table.name, hot)
         with self._lock:
             known = self._rows.get(key)
@@ -56,7 +56,16 @@ class Gate:
             known = self._parser.parse(self._catalog.rows_of(table, hot))
             with self._lock:
                 self._rows[key] = known
-        return known
+        return known if wanted is None else _with_columns(known, wanted)
+
+
+def _with_columns(rows: Node, wanted: frozenset[str]) -> Node:
+    """The subquery of a table with the wanted columns only; there is always one."""
+    select: Node = rows["list_of_selects"]["children"][0]
+    columns: list[Node] = select["select"]["children"]
+    kept = [column for column in columns if column["alias"] in wanted or column["alias"].startswith(RESERVED_PREFIX)]
+    listed = {"type": "ExpressionList", "children": kept or columns[:1]}
+    return {**rows, "list_of_selects": {"type": "ExpressionList", "children": [{**select, "select": listed}]}}
 
 
 def _check_text(sql: str) -> None:
