@@ -15,6 +15,7 @@ from analytics.metadata.claims import Job, claimed
 from analytics.privacy.registry import PERSONAL
 from analytics.privacy.subject import Subject
 from analytics.privacy.tables import PersonalStore
+from tests.factories.person_traces import in_files, in_tables
 from tests.factories.sent_events import send_events, until_stored
 from tests.fixtures.api import Api
 from tests.fixtures.patience import eventually
@@ -40,14 +41,7 @@ async def ended(api: Api, project: Mapping[str, Any], erasure_id: str) -> dict[s
 
 def decoded(api: Api, texts: Sequence[str]) -> dict[str, int]:
     """Rows of every table in which one of the texts stands in any column, rows behind a mask included."""
-    found = {}
-    tables = api.services.warehouse.query(
-        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
-    ).rows
-    for (table,) in tables:
-        statement = f"SELECT count() FROM {table} WHERE arrayExists(t -> position(toString(tuple(*)), t) > 0, {{texts:Array(String)}})"
-        found[table] = api.services.warehouse.query(statement, {"texts": list(texts)}, settings={"apply_deleted_mask": 0}).rows[0][0]
-    return found
+    return in_tables(api.services.warehouse, texts)
 
 
 def parts_on_disk(api: Api) -> set[str]:
@@ -56,18 +50,6 @@ def parts_on_disk(api: Api) -> set[str]:
         "SELECT path FROM system.parts WHERE database = currentDatabase() AND table IN {tables:Array(String)}", {"tables": list(TABLES)}
     ).rows
     return {path for (path,) in rows}
-
-
-def raw(folder: Path, texts: Sequence[str]) -> list[str]:
-    """Files under the data dir in which one of the texts stands as it is."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        try:
-            if path.is_file() and any(text.encode() in path.read_bytes() for text in texts):
-                found.append(path.relative_to(folder).as_posix())
-        except FileNotFoundError:
-            continue
-    return found
 
 
 def statements_kept(api: Api) -> list[str]:
@@ -120,7 +102,7 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
     ids = (person, device, former)
     before = await asyncio.to_thread(decoded, api, ids)
     assert all(before[table] for table in TABLES)
-    assert any(path.startswith("spool/") for path in await asyncio.to_thread(raw, api.settings.data_dir, ids))
+    assert any(path.startswith("spool/") for path in await asyncio.to_thread(in_files, api.settings.data_dir, ids))
 
     parts = await asyncio.to_thread(parts_on_disk, api)
     assert parts
@@ -142,7 +124,7 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
     assert not parts & await asyncio.to_thread(parts_on_disk, api)
     assert not any(await asyncio.to_thread(lambda: [Path(path).exists() for path in parts]))
     assert await asyncio.to_thread(statements_kept, api) == []
-    assert await asyncio.to_thread(raw, api.settings.data_dir, ids) == []
+    assert await asyncio.to_thread(in_files, api.settings.data_dir, ids) == []
     left = await asyncio.to_thread(decoded, api, [friend])
     assert (left["events"], left["user_days"], left["user_timeline"]) == (2, 2, 2)
     assert await counts(api, project, "raw") == await counts(api, project, "rollup") == 2

@@ -17,8 +17,10 @@ from analytics.spool.files import read_file, unseal
 from analytics.spool.segment import START_OF_SEGMENT, Position, segment_numbers, segment_path
 from analytics.warehouse.client import Warehouse, open_warehouse
 from analytics.writer.batch import load_verdicts
+from tests.factories.person_traces import in_tables
 from tests.fixtures.patience import PATIENCE_SECONDS
 
+_FIND = "--find"
 TABLES = ("events", "event_counts", "user_days", "user_timeline", "event_ids")
 _PART = re.compile(r"(\d+)_(\d+)_(\d+)_(\d+)")
 
@@ -153,6 +155,14 @@ def change_tables(data_dir: Path, *statements: str) -> None:
     assert run.returncode == 0, run.stderr.decode()
 
 
+def find_texts(data_dir: Path, *texts: str) -> dict[str, int]:
+    """Rows of each table in which one of the texts stands, those behind a mask included, of a service that does not run."""
+    command = [sys.executable, "-m", __name__, str(data_dir), _FIND, *texts]
+    run = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_SECONDS, cwd=_root())
+    assert run.returncode == 0, run.stderr.decode()
+    return json.loads(run.stdout)
+
+
 def _root() -> Path:
     return Path(__file__).parents[2]
 
@@ -169,12 +179,14 @@ def _tables(warehouse: Warehouse) -> dict[str, Any]:
 def _main(data_dir: Path, statements: list[str]) -> None:
     warehouse = open_warehouse(None, data_dir / "clickhouse")
     try:
-        if statements:
+        if statements[:1] == [_FIND]:
+            print(json.dumps(in_tables(warehouse, statements[1:])))
+        elif statements:
             migrate_clickhouse(warehouse)
             for statement in statements:
                 warehouse.execute(statement)
-            return
-        print(json.dumps(_tables(warehouse)))
+        else:
+            print(json.dumps(_tables(warehouse)))
     finally:
         warehouse.close()
 
