@@ -15,8 +15,9 @@ from analytics.metadata.claims import Job, claimed
 from analytics.privacy.registry import PERSONAL
 from analytics.privacy.subject import Subject
 from analytics.privacy.tables import PersonalStore
-from tests.factories.person_traces import in_files, in_tables
+from tests.factories.person_traces import in_archives, in_files, in_old_parts, in_postgres, in_redis, in_spool, in_tables
 from tests.factories.sent_events import send_events, until_stored
+from tests.factories.subject_exports import exported
 from tests.fixtures.api import Api
 from tests.fixtures.patience import eventually
 
@@ -42,6 +43,22 @@ async def ended(api: Api, project: Mapping[str, Any], erasure_id: str) -> dict[s
 def decoded(api: Api, texts: Sequence[str]) -> dict[str, int]:
     """Rows of every table in which one of the texts stands in any column, rows behind a mask included."""
     return in_tables(api.services.warehouse, texts)
+
+
+def everywhere(api: Api, texts: Sequence[str]) -> dict[str, int]:
+    """In how many entries of each store of the registry, decoded, one of the texts stands; personal or not, as the registry names them."""
+    services, settings = api.services, api.settings
+    assert settings.postgres_url is not None
+    assert settings.redis_url is not None
+    found = {f"clickhouse:{name}": rows for name, rows in in_tables(services.warehouse, texts).items()}
+    found |= {f"clickhouse:{name}, old parts": rows for name, rows in in_old_parts(services.warehouse, texts).items()}
+    found |= {f"postgres:{name}": rows for name, rows in in_postgres(settings.postgres_url.get_secret_value(), texts).items()}
+    found["redis:all"] = len(in_redis(settings.redis_url.get_secret_value(), texts))
+    found["folder:spool"] = in_spool(settings.data_dir / "spool", texts)
+    found["folder:exports"] = in_archives(settings.data_dir / "exports", texts)
+    held = [event for project in services.keys.all() for event in services.live.feed.held(project.id)]
+    found["memory:live_feed"] = sum(any(text in repr(event) for text in texts) for event in held)
+    return found
 
 
 def parts_on_disk(api: Api) -> set[str]:
@@ -99,9 +116,21 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
     await asyncio.to_thread(
         api.services.warehouse.command, f"DELETE FROM events WHERE user_id = '{former}'", settings={"lightweight_deletes_sync": 2}
     )
+    await asyncio.to_thread(
+        api.services.warehouse.command,
+        "INSERT INTO rejected_events (project_id, received_at, id, status, code, event_id, body, version)"
+        f" VALUES ('{project['id']}', now64(3), 'q-{mark}', 'quarantined', 'insert-rejected', 'q', '{{\"user_id\": \"{device}\"}}', 1)",
+    )
     ids = (person, device, former)
-    before = await asyncio.to_thread(decoded, api, ids)
-    assert all(before[table] for table in TABLES)
+    export = await exported(api, project, {"user_id": former})
+    assert export["status"] == "finished", export
+    before = await asyncio.to_thread(everywhere, api, ids)
+    assert all(before[f"clickhouse:{table}"] for table in TABLES)
+    assert before["clickhouse:events, old parts"], "no part that is not read any more: this would prove nothing of them"
+    assert before["folder:spool"]
+    assert before["memory:live_feed"]
+    assert before["folder:exports"]
+    assert set(PERSONAL) <= set(before), "a store of persons that this test does not look into"
     assert any(path.startswith("spool/") for path in await asyncio.to_thread(in_files, api.settings.data_dir, ids))
 
     parts = await asyncio.to_thread(parts_on_disk, api)
@@ -116,10 +145,12 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
     assert set(receipt["ids"]) == hashes
     assert all(store["left"] == 0 and store["removed"] == store["found"] for store in receipt["stores"].values())
     assert receipt["stores"]["clickhouse:events"]["found"] == 7
-    assert receipt["stores"]["clickhouse:rejected_events"]["found"] == 1
+    assert receipt["stores"]["clickhouse:rejected_events"]["found"] == 2
     assert receipt["stores"]["clickhouse:user_timeline"]["found"] == 6
-    after = await asyncio.to_thread(decoded, api, ids)
-    assert not any(after.values()), after
+    assert receipt["stores"]["folder:exports"]["found"] == 1
+    after = await asyncio.to_thread(everywhere, api, ids)
+    assert {name: number for name, number in after.items() if number} == {}
+    assert set(after) >= set(before) - {name for name in before if "parts" in name}
     # Every part that held any of it is another now, and none of the old ones is on disk, read or not.
     assert not parts & await asyncio.to_thread(parts_on_disk, api)
     assert not any(await asyncio.to_thread(lambda: [Path(path).exists() for path in parts]))

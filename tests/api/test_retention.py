@@ -1,7 +1,6 @@
 """Retention per project, on the real engine: rows beyond it leave every table, and nothing brings them back."""
 
 import asyncio
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,6 +10,7 @@ import pytest
 
 from tests.factories.sent_events import send_events
 from tests.fixtures.api import Api
+from tests.fixtures.patience import eventually
 
 pytestmark = pytest.mark.anyio
 TABLES = ("events", "event_counts", "user_days", "user_timeline")
@@ -79,14 +79,14 @@ def numbers(number: int) -> dict[str, int]:
 async def reconciled(api: Api) -> tuple[int, dict[str, int]]:
     """What a full reconciliation removed and put right."""
     asked = (await api.owner.post("/v1/reconciliations", {"full": True})).json()
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+
+    async def its_end() -> dict[str, Any] | None:
         record = (await api.owner.get(f"/v1/reconciliations/{asked['id']}")).json()
-        if record["status"] in ("finished", "failed"):
-            assert record["status"] == "finished", record
-            return record["removed"], record["drift"]
-        await asyncio.sleep(0.05)
-    raise AssertionError(record)
+        return record if record["status"] in ("finished", "failed") else None
+
+    record = await eventually(its_end, "the end of a reconciliation")
+    assert record["status"] == "finished", record
+    return record["removed"], record["drift"]
 
 
 async def test_rows_beyond_the_retention_leave_every_table_and_only_those(api: Api) -> None:
@@ -139,10 +139,12 @@ async def test_an_erasure_and_an_export_know_what_expired(api: Api) -> None:
         await send_events(api, project, [ago(40, "old"), ago(5, "new")])
         path = f"/v1/projects/{project['slug']}"
         asked = {kind: (await api.owner.post(f"{path}/{kind}", {"user_id": "u"})).json()["id"] for kind in ("subject-exports", "erasures")}
-        deadline = time.monotonic() + 120
-        while (record := (await api.owner.get(f"{path}/erasures/{asked['erasures']}")).json())["status"] != "finished":
-            assert time.monotonic() < deadline, record
-            await asyncio.sleep(0.05)
+
+        async def its_end() -> dict[str, Any] | None:
+            record = (await api.owner.get(f"{path}/erasures/{asked['erasures']}")).json()
+            return record if record["status"] in ("finished", "failed") else None
+
+        record = await eventually(its_end, "the end of the erasure")
         # What only waits to be dropped is erased all the same.
         assert record["receipt"]["stores"]["clickhouse:events"] == {"found": 2, "removed": 2, "left": 0}
     export = (await api.owner.get(f"{path}/subject-exports/{asked['subject-exports']}")).json()

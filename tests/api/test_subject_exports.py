@@ -19,6 +19,7 @@ from tests.factories.sent_events import send_events, until_stored
 from tests.factories.stored_events import make_project
 from tests.factories.subject_exports import ended_export, exported, files_of
 from tests.fixtures.api import Api
+from tests.fixtures.patience import eventually
 
 pytestmark = pytest.mark.anyio
 EMPTY = {"events.ndjson", "user_days.ndjson", "rejected_events.ndjson"}
@@ -100,6 +101,17 @@ async def test_encrypted_values_come_out_in_clear_and_hashed_ids_are_found(api: 
         assert shown["user_id"].startswith("h1:")
 
 
+async def phase_of(api: Api, path: str, phase: str) -> None:
+    """Until the export says that it does this."""
+
+    async def it_says() -> bool:
+        record = (await api.owner.get(path)).json()
+        assert record["status"] == "requested"
+        return record["phase"].startswith(phase)
+
+    await eventually(it_says, phase)
+
+
 async def test_what_waits_in_a_spool_is_waited_for(api: Api) -> None:
     project = await api.make_project()
     (person,) = names("person")
@@ -108,25 +120,14 @@ async def test_what_waits_in_a_spool_is_waited_for(api: Api) -> None:
         assert answer.status_code == 200
         path = f"/v1/projects/{project['slug']}/subject-exports"
         asked = (await api.owner.post(path, {"user_id": person})).json()
-        for _ in range(600):
-            record = (await api.owner.get(f"{path}/{asked['id']}")).json()
-            if record["phase"].startswith("waiting for the spool"):
-                break
-            await asyncio.sleep(0.02)
-        assert record["status"] == "requested"
+        await phase_of(api, f"{path}/{asked['id']}", "waiting for the spool")
         assert (await api.owner.get(f"{path}/{asked['id']}/file")).status_code == 409
     files = await files_of(api, project, await ended_export(api, project, asked["id"]))
     assert len(files["events.ndjson"]) == 1
     # And for that of another process.
     await api.services.erasures.report_node("another", 10**9)
     asked = (await api.owner.post(path, {"user_id": person})).json()
-    for _ in range(600):
-        record = (await api.owner.get(f"{path}/{asked['id']}")).json()
-        if record["phase"] == "waiting for the spool of another":
-            break
-        await asyncio.sleep(0.02)
-    else:
-        raise AssertionError(record)
+    await phase_of(api, f"{path}/{asked['id']}", "waiting for the spool of another")
     await api.services.metadata.subject_exports.report_stored("another", datetime.now(UTC) + timedelta(days=1))
     assert (await ended_export(api, project, asked["id"]))["status"] == "finished"
 
@@ -189,11 +190,7 @@ async def test_the_file_is_private_and_goes_when_its_time_is_over(api: Api) -> N
     assert expires == timedelta(days=7)
     async with api.services.metadata.database._pool.connection() as connection:
         await connection.execute("UPDATE subject_exports SET expires_at = now() - interval '1 second' WHERE id = %s", [record["id"]])
-    for _ in range(600):
-        if not path.exists():
-            break
-        await asyncio.sleep(0.02)
-    assert not path.exists()
+    await eventually(lambda: not path.exists(), "the end of the file")
     base = f"/v1/projects/{project['slug']}/subject-exports/{record['id']}"
     assert (await api.owner.get(base)).json()["status"] == "expired"
     assert (await api.owner.get(f"{base}/file")).status_code == 409
@@ -209,15 +206,20 @@ async def test_two_exports_at_once_are_both_made(api: Api) -> None:
         assert [line["user_id"] for line in files["events.ndjson"]] == [person]
 
 
-async def erased(api: Api, project: dict[str, Any], person: str) -> dict[str, Any]:
-    path = f"/v1/projects/{project['slug']}/erasures"
-    asked = (await api.owner.post(path, {"user_id": person})).json()
-    for _ in range(1200):
-        record = (await api.owner.get(f"{path}/{asked['id']}")).json()
-        if record["status"] in ("finished", "failed"):
-            return record
-        await asyncio.sleep(0.05)
-    raise AssertionError(record)
+async def erased(api: Api, project: dict[str, Any], erasure_id: str) -> dict[str, Any]:
+    """The erasure, once it has ended."""
+
+    async def its_end() -> dict[str, Any] | None:
+        record = (await api.owner.get(f"/v1/projects/{project['slug']}/erasures/{erasure_id}")).json()
+        return record if record["status"] in ("finished", "failed") else None
+
+    record = await eventually(its_end, "the end of an erasure")
+    assert record["status"] == "finished", record
+    return record
+
+
+async def ask_for_erasure(api: Api, project: dict[str, Any], person: str) -> str:
+    return (await api.owner.post(f"/v1/projects/{project['slug']}/erasures", {"user_id": person})).json()["id"]
 
 
 async def test_an_erasure_removes_every_export_in_which_the_person_stands(api: Api) -> None:
@@ -235,7 +237,7 @@ async def test_an_erasure_removes_every_export_in_which_the_person_stands(api: A
         ],
     )
     records = {name: await exported(api, project, {"user_id": name}) for name in (person, friend, other)}
-    receipt = (await erased(api, project, person))["receipt"]
+    receipt = (await erased(api, project, await ask_for_erasure(api, project, person)))["receipt"]
     assert receipt["stores"]["folder:exports"] == {"found": 2, "removed": 2, "left": 0}
     assert {path.stem for path in on_disk(api)} & {record["id"] for record in records.values()} == {records[other]["id"]}
     path = f"/v1/projects/{project['slug']}/subject-exports"
@@ -254,18 +256,13 @@ async def test_an_erasure_waits_for_an_export_that_is_written_and_calls_off_thos
     async with claimed(api.services.metadata.database, Job.EXPORT) as claim:  # as an export that is being written has it
         assert claim is not None
         waiting = (await api.owner.post(exports, {"user_id": person})).json()
-        erasures = f"/v1/projects/{project['slug']}/erasures"
-        asked = (await api.owner.post(erasures, {"user_id": person})).json()
-        await asyncio.sleep(1.5)
-        assert (await api.owner.get(f"{erasures}/{asked['id']}")).json()["status"] in ("requested", "running")
+        asked = await ask_for_erasure(api, project, person)
+        await asyncio.sleep(1.5)  # enough for it to go wrong
+        erasure = await api.owner.get(f"/v1/projects/{project['slug']}/erasures/{asked}")
+        assert erasure.json()["status"] in ("requested", "running")
         assert (await api.owner.get(f"{exports}/{waiting['id']}")).json()["status"] == "requested"
     ended = await ended_export(api, project, waiting["id"])
-    for _ in range(1200):
-        record = (await api.owner.get(f"{erasures}/{asked['id']}")).json()
-        if record["status"] == "finished":
-            break
-        await asyncio.sleep(0.05)
-    assert record["status"] == "finished", record
+    await erased(api, project, asked)
     # Whichever came first: the export was called off, or finished and then removed.
     ended = (await api.owner.get(f"{exports}/{waiting['id']}")).json()
     assert ended["status"] == "erased"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def in_old_parts(warehouse: Warehouse, texts: Sequence[str]) -> dict[str, int]:
                 name = f"{Path(path).name.partition('_')[0]}_{number + 1}_{number + 1}_0"
                 try:
                     shutil.copytree(path, detached / name)
-                except FileNotFoundError:  # the engine removed it meanwhile
+                except (FileNotFoundError, shutil.Error):  # the engine removed it meanwhile
                     shutil.rmtree(detached / name, ignore_errors=True)
                     continue
                 warehouse.command(f"ALTER TABLE {copy} ATTACH PART '{name}'")
@@ -83,6 +84,15 @@ def in_spool(folder: Path, texts: Sequence[str]) -> int:
                 schema = EVENT_SCHEMA if record.header.kind is RecordKind.EVENTS else REFUSED_SCHEMA
                 rows = from_payload(record.payload, schema).to_pylist()
                 found += _holds(json.dumps(rows, default=str, ensure_ascii=False), texts)
+    return found
+
+
+def in_archives(folder: Path, texts: Sequence[str]) -> int:
+    """Files in ZIPs in which one of the texts stands."""
+    found = 0
+    for path in folder.glob("*.zip"):
+        with zipfile.ZipFile(path) as archive:
+            found += sum(_holds(archive.read(name).decode(), texts) for name in archive.namelist())
     return found
 
 

@@ -1,28 +1,23 @@
 """Exports of persons through the front door, and what is in their files."""
 
-import asyncio
 import io
 import json
-import time
 import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 from tests.fixtures.api import Api
-
-ENDED_SECONDS = 60.0
+from tests.fixtures.patience import eventually
 
 
 async def ended_export(api: Api, project: Mapping[str, Any], export_id: str) -> dict[str, Any]:
     """The export, once it has ended."""
-    deadline = time.monotonic() + ENDED_SECONDS
-    record: dict[str, Any] = {}
-    while time.monotonic() < deadline:
+
+    async def its_end() -> dict[str, Any] | None:
         record = (await api.owner.get(f"/v1/projects/{project['slug']}/subject-exports/{export_id}")).json()
-        if record["status"] not in ("requested", "running"):
-            return record
-        await asyncio.sleep(0.05)
-    raise AssertionError(record)
+        return record if record["status"] not in ("requested", "running") else None
+
+    return await eventually(its_end, "the end of an export")
 
 
 async def exported(api: Api, project: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tests.factories.person_traces import in_files, in_postgres
 from tests.factories.subject_exports import read_zip
 from tests.faults.harness import PASSWORD, Group
 from tests.faults.stored_state import find_texts
-from tests.fixtures.service import wait_for
+from tests.fixtures.patience import PATIENCE_SECONDS, wait_for
 
 MakeGroup = Callable[..., Group]
 OTHERS = 400
@@ -43,7 +43,7 @@ class Phases:
         self._connection.execute(_TELL.format(table=table).encode())
         self._connection.execute("LISTEN phases")
 
-    def wait(self, phase: str, seconds: float = 120.0) -> bool:
+    def wait(self, phase: str, seconds: float = PATIENCE_SECONDS) -> bool:
         """Until it begins; False if all ended before."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -104,7 +104,7 @@ def kill_in(group: Group, heard: Phases, worker: int, phase: str, after_seconds:
     return begun
 
 
-def ended(group: Group, kind: str, thing_id: str, seconds: float = 240.0) -> dict[str, Any]:
+def ended(group: Group, kind: str, thing_id: str, seconds: float = 2 * PATIENCE_SECONDS) -> dict[str, Any]:
     """The erasure or export, once it has ended by itself."""
     said: dict[str, Any] = {}
 
@@ -164,7 +164,6 @@ def erase_with_kills(group: Group, kills: Sequence[tuple[str, float]]) -> None:
     assert not any(in_postgres(group.settings["postgres_url"], (person, device)).values())
 
 
-@pytest.mark.timeout(300)
 def test_an_erasure_goes_on_by_itself_after_kills_in_a_store_and_in_the_rollups(group: Group) -> None:
     erase_with_kills(group, [("removing from clickhouse:events", 0.02), ("putting rollups right", 0.02)])
 
@@ -177,7 +176,6 @@ def test_an_erasure_goes_on_by_itself_after_a_kill_in_each_phase(group: Group, s
     erase_with_kills(group, [(phase, chance.choice((0.0, 0.01, 0.03, 0.1, 0.3))) for phase in PHASES])
 
 
-@pytest.mark.timeout(300)
 def test_an_export_begins_anew_after_a_kill(group: Group) -> None:
     mark = uuid4().hex[:12]
     person, device = f"person-{mark}", f"device-{mark}"
