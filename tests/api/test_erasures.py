@@ -58,6 +58,7 @@ def everywhere(api: Api, texts: Sequence[str]) -> dict[str, int]:
     found["folder:exports"] = in_archives(settings.data_dir / "exports", texts)
     held = [event for project in services.keys.all() for event in services.live.feed.held(project.id)]
     found["memory:live_feed"] = sum(any(text in repr(event) for text in texts) for event in held)
+    found["memory:sql_schema"] = sum(services.sql.schema.held(project.id) for project in services.keys.all())
     return found
 
 
@@ -122,15 +123,16 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
         f" VALUES ('{project['id']}', now64(3), 'q-{mark}', 'quarantined', 'insert-rejected', 'q', '{{\"user_id\": \"{device}\"}}', 1)",
     )
     ids = (person, device, former)
+    path = f"/v1/projects/{project['slug']}"
+    assert (await api.owner.post(f"{path}/sql", {"sql": f"SELECT count() FROM events WHERE user_id = '{person}'"})).status_code == 200
+    assert (await api.owner.get(f"{path}/schema")).status_code == 200
     export = await exported(api, project, {"user_id": former})
     assert export["status"] == "finished", export
     before = await asyncio.to_thread(everywhere, api, ids)
     assert all(before[f"clickhouse:{table}"] for table in TABLES)
     assert before["clickhouse:events, old parts"], "no part that is not read any more: this would prove nothing of them"
-    assert before["folder:spool"]
-    assert before["memory:live_feed"]
-    assert before["folder:exports"]
     assert set(PERSONAL) <= set(before), "a store of persons that this test does not look into"
+    assert all(before[name] for name in PERSONAL), before
     assert any(path.startswith("spool/") for path in await asyncio.to_thread(in_files, api.settings.data_dir, ids))
 
     parts = await asyncio.to_thread(parts_on_disk, api)
