@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from analytics.warehouse.limits import ANALYST_PRIORITY
+
 LimitName = Literal["seconds", "memory_bytes", "rows_read", "bytes_read", "rows_returned", "bytes_returned", "complexity"]
 _UNLIMITED = 0
 _TEMPORARY_BYTES = 4_000_000_000
@@ -57,6 +59,9 @@ class SqlLimits:
             "output_format_json_quote_decimals": 1,
             "output_format_json_quote_64bit_integers": 0,
             "output_format_json_quote_denormals": 0,
-            # Where the process may: other threads go first.
+            # The service's own questions go first: this one pauses while they run, but for so long at most before each block, and,
+            # where the process may (CAP_SYS_NICE), its threads stand behind all others.
+            "priority": ANALYST_PRIORITY,
+            "low_priority_query_wait_time_ms": 50,
             "os_threads_nice_value_query": 19,
         }

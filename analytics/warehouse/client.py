@@ -26,7 +26,7 @@ from analytics.warehouse.embedded_config import EmbeddedEngine, embedded_engine
 from analytics.warehouse.embedded_insert import insert_from_memory
 from analytics.warehouse.embedded_reads import report_storage_reads
 from analytics.warehouse.failures import DRIVER_ERRORS, command_failure, connect_failure, insert_failure, question_failure
-from analytics.warehouse.limits import INSERT_SETTINGS, QUESTION_SETTINGS
+from analytics.warehouse.limits import INSERT_SETTINGS, QUESTION_SETTINGS, SERVICE_PRIORITY
 from analytics.warehouse.server_address import ServerAddress, parse_server_url
 
 Lane = Literal["writer", "question", "control", "reconcile", "parser"]
@@ -92,7 +92,8 @@ class Warehouse:
         Raises QueryTimeoutError, LimitExceededError or WarehouseUnavailableError.
         """
         query_id = query_id or uuid4().hex
-        merged = {**QUESTION_SETTINGS, **(settings or {})}
+        first = {"priority": SERVICE_PRIORITY} if lane == "question" else {}
+        merged = {**QUESTION_SETTINGS, **first, **(settings or {})}
         started = time.perf_counter()
         with self._handle(lane) as client:
             try:

@@ -12,6 +12,10 @@ QUESTION_SETTINGS: Mapping[str, Any] = {
     "session_timezone": "UTC",
 }
 
+# While a question of the service runs, the queries of analysts, which have the number below, pause between two blocks.
+SERVICE_PRIORITY = 1
+ANALYST_PRIORITY = 10
+
 # One insert is one block: a retry that split differently would not be recognised by its token.
 INSERT_SETTINGS: Mapping[str, Any] = {
     "async_insert": 0,
