@@ -8,7 +8,7 @@ from analytics.event_path import EventPath
 from analytics.metadata.key_directory import KeyDirectory
 from analytics.metadata.store import Metadata
 from analytics.migrate.clickhouse import WarehouseSchema
-from analytics.sql_path import SqlPath
+from analytics.sql_path import NOT_WANTED, SqlPath
 from analytics.telemetry.health import Check, CheckAnswer, on_thread
 from analytics.warehouse.client import Warehouse
 
@@ -55,7 +55,9 @@ def health_checks(
 
     async def sql() -> CheckAnswer:
         reason = sql_path.fence.reason
-        return (True, "The fence holds.") if reason is None else (False, f"Off: {reason}")
+        if reason is None:
+            return True, "The fence holds."
+        return reason == NOT_WANTED, f"Off: {reason}"
 
     return {
         "clickhouse": Check(on_thread(clickhouse, "clickhouse")),

@@ -6,7 +6,7 @@ finds nothing.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,12 +27,16 @@ from analytics.fence.catalog import SqlCatalog
 from analytics.fence.embedded_door import EmbeddedAnalystDoor
 from analytics.fence.gate import Gate
 from analytics.fence.parser import EngineParser
+from analytics.fence.server_door import ServerAnalystDoor
 from analytics.metadata.store import Metadata
 from analytics.migrate.clickhouse import WarehouseSchema
 from analytics.settings import Settings
-from analytics.warehouse.client import Warehouse
+from analytics.warehouse.client import Warehouse, open_warehouse
+from analytics.warehouse.embedded_users import DATABASE
+from analytics.warehouse.server_address import parse_server_url
 
 TEST_AGAIN_SECONDS = 10.0
+NOT_WANTED = "ANALYTICS_CLICKHOUSE_READONLY_URL names no user for analysts."
 _log = structlog.get_logger("analytics.sql")
 
 
@@ -51,21 +55,24 @@ class FenceTest:
 
     async def until_it_holds(self) -> None:
         """Test again and again until nothing is wrong."""
-        said = ""
-        while self.reason is not None:
-            if self.reason != said:
-                said = self.reason
-                _log.error("SQL is off: the fence is not known to hold", reason=said)
-            await asyncio.sleep(TEST_AGAIN_SECONDS)
+        said: str | None = None
+        while True:
             await self.test()
+            reason = self.reason
+            if reason is None or reason == NOT_WANTED:
+                return
+            if reason != said:
+                said = reason
+                _log.error("SQL is off: the fence is not known to hold", reason=reason)
+            await asyncio.sleep(TEST_AGAIN_SECONDS)
 
     async def test(self) -> None:
         """Test once."""
-        self.reason = await anyio.to_thread.run_sync(self._reason)
+        self.reason = await anyio.to_thread.run_sync(self._reason, abandon_on_cancel=True)
 
     def _reason(self) -> str | None:
         if self._analysts is None:
-            return "it is not there with a ClickHouse server yet."
+            return NOT_WANTED
         if not self._schema.ready.is_set():
             return "ClickHouse is not migrated yet."
         try:
@@ -98,17 +105,57 @@ async def open_sql(
     watermark: Callable[[], datetime],
 ) -> AsyncGenerator[SqlPath]:
     """Open them; at the end what runs is killed and waited for."""
-    catalog = SqlCatalog.of_database("default")
-    analysts: AnalystDoor | None = EmbeddedAnalystDoor(warehouse, settings.sql_concurrency + 2) if warehouse.embedded else None
-    gate = Gate(EngineParser(warehouse), catalog) if warehouse.embedded else None
+    handles = settings.sql_concurrency + 2  # more than run, for those that are just being closed
     places = Places(settings.sql_concurrency, settings.sql_queue, settings.sql_queue_seconds)
-    test = FenceTest(analysts, migrated)
-    await test.test()
-    door = SqlDoor(gate, analysts, places, watermark, documents=warehouse.embedded, off=lambda: test.off)
+    with ExitStack() as stack:
+        engines = await anyio.to_thread.run_sync(_engines, settings, warehouse, handles, stack)
+        async with _opened(engines, settings, migrated, metadata, rates, clock, watermark, places) as path:
+            yield path
+
+
+@dataclass(frozen=True)
+class _Engines:
+    """What reads statements and what runs them; None where no SQL is wanted."""
+
+    gate: Gate | None
+    analysts: AnalystDoor | None
+    catalog: SqlCatalog
+    documents: bool
+
+
+def _engines(settings: Settings, warehouse: Warehouse, handles: int, stack: ExitStack) -> _Engines:
+    if warehouse.server is None:
+        catalog = SqlCatalog.of_database(DATABASE)
+        return _Engines(Gate(EngineParser(warehouse), catalog), EmbeddedAnalystDoor(warehouse, handles), catalog, documents=True)
+    catalog = SqlCatalog.of_database(warehouse.server.database or DATABASE)
+    if settings.clickhouse_readonly_url is None:
+        return _Engines(None, None, catalog, documents=False)
+    analysts = ServerAnalystDoor(parse_server_url(settings.clickhouse_readonly_url.get_secret_value()), warehouse, handles)
+    stack.callback(analysts.close)
+    reader = open_warehouse(None, settings.data_dir / "parser")  # without tables: the parser of the embedded engine
+    stack.callback(reader.close)
+    return _Engines(Gate(EngineParser(reader), catalog), analysts, catalog, documents=False)
+
+
+@asynccontextmanager
+async def _opened(
+    engines: _Engines,
+    settings: Settings,
+    migrated: WarehouseSchema,
+    metadata: Metadata,
+    rates: RateLimits,
+    clock: Clock,
+    watermark: Callable[[], datetime],
+    places: Places,
+) -> AsyncGenerator[SqlPath]:
+    test = FenceTest(engines.analysts, migrated)
+    if engines.documents:  # our own engine, which answers at once; a server may hang
+        await test.test()
+    door = SqlDoor(engines.gate, engines.analysts, places, watermark, documents=engines.documents, off=lambda: test.off)
     queries = AdhocQueries(door, metadata.sql_history, metadata.sql_limits, check_changes(settings.sql_limits), rates, clock)
-    async with running(test.until_it_holds(), "fence-test"):
+    async with running(test.until_it_holds() if test.reason is not None else asyncio.sleep(0), "fence-test"):
         try:
-            yield SqlPath(queries, SqlSchema(queries, door, catalog), test)
+            yield SqlPath(queries, SqlSchema(queries, door, engines.catalog), test)
         finally:
             door.stop()
             await anyio.to_thread.run_sync(door.close)

@@ -58,7 +58,7 @@ class CsvLines:
         content = np.frombuffer(chunk, np.uint8)
         line_ends = content == 10
         if self._quoted or b'"' in chunk:
-            quotes = np.cumsum(content == 34, dtype=np.int64) + self._quoted
+            quotes = np.cumsum(content == 34, dtype=np.uint8) + np.uint8(self._quoted)  # whether even or odd is all that counts
             line_ends &= (quotes & 1) == 0
             self._quoted = int(quotes[-1]) & 1 if len(quotes) else self._quoted
         return np.flatnonzero(line_ends)

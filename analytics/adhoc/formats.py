@@ -21,6 +21,7 @@ from analytics.adhoc.csv_cells import CsvLines, csv_cell, without_formulas
 from analytics.errors import WarehouseUnavailableError
 from analytics.fence.analyst_door import OutputFormat
 
+PIECE_BYTES = 1_000_000
 EXACT = 1 << 53  # JSON readers that hold numbers as doubles lose digits beyond
 _LONG_NUMBER = re.compile(rb"(?<![\d.eE])-?\d{16,}(?![\d.eE])")
 
@@ -125,8 +126,13 @@ def _header(chunks: Iterator[bytes], shape: Shape, line_ends: Callable[[bytes], 
     begun = b""
     ends: list[int] = []
     for chunk in chunks:
-        ends += [len(begun) + int(end) for end in line_ends(chunk)[:2]]
-        begun += chunk
+        at = len(begun)
+        for piece in _pieces(iter((chunk,))):
+            ends += [at + int(end) for end in line_ends(piece)[:2]]
+            at += len(piece)
+            if len(ends) >= 2:
+                break
+        begun = begun + chunk if begun else chunk
         if len(ends) >= 2:
             break
     else:
@@ -141,12 +147,17 @@ def _header(chunks: Iterator[bytes], shape: Shape, line_ends: Callable[[bytes], 
     return header, rest()
 
 
+def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes a little at a time: a block of wide rows is long, and what is made of it many times longer."""
+    for chunk in chunks:
+        for at in range(0, len(chunk), PIECE_BYTES):
+            yield chunk[at : at + PIECE_BYTES] if len(chunk) > PIECE_BYTES else chunk
+
+
 def _cut(chunks: Iterator[bytes], shape: Shape, line_ends: Callable[[bytes], Any]) -> Iterator[bytes]:
     """Whole lines, at most `shape.most_rows`."""
     held: list[bytes] = []
-    for chunk in chunks:
-        if not chunk:
-            continue
+    for chunk in _pieces(chunks):
         ends = line_ends(chunk)
         room = None if shape.most_rows is None else shape.most_rows - shape.rows
         if room is not None and (len(ends) > room or (len(ends) == room and _begins_another(chunk, ends, held, room))):

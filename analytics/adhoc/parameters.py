@@ -17,7 +17,7 @@ MAX_TEXT = 1_000_000
 _INTEGER = re.compile(r"(U?)Int(8|16|32|64|128|256)\Z")
 _NAME = re.compile(r"\s*([A-Za-z][A-Za-z0-9]*)\s*(?:\((.*)\))?\s*\Z", re.DOTALL)
 _ZONE = re.compile(r"'([A-Za-z0-9_+/-]{1,64})'\s*\Z")
-_NUMBER = re.compile(r"[+-]?\d{1,100}\Z")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,100}\Z")
 _ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f"})
 
 

@@ -9,6 +9,7 @@ import asyncio
 import json
 from contextlib import aclosing
 
+import structlog
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -18,11 +19,12 @@ from analytics.adhoc.formats import MEDIA_TYPES, Format
 from analytics.adhoc.queries import AdhocQueries, AskedSql, source_of
 from analytics.api.schemas.base import iso_utc
 from analytics.api.schemas.sql import columns_json
-from analytics.errors import LimitExceededError
+from analytics.errors import AnalyticsError, LimitExceededError
 
 SLOW_SECONDS = 60.0
 HELD_BYTES = 4_000_000
 JSON_BYTES = 64_000_000
+_log = structlog.get_logger("analytics.api")
 
 
 class SqlResponse(Response):
@@ -35,6 +37,7 @@ class SqlResponse(Response):
         self._queries = queries
         self._asked = asked
         self._is_sent = False
+        self._has_begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answering = asyncio.create_task(self._answer(send), name="sql-answer")
@@ -46,8 +49,14 @@ class SqlResponse(Response):
             if not self._is_sent:  # who leaves with the whole answer cancels nothing: the end of the query is still to be kept
                 answering.cancel()
             await asyncio.wait({answering, leaving})
-        if not answering.cancelled():
-            answering.result()
+        failure = None if answering.cancelled() else answering.exception()
+        if failure is None:
+            return
+        if not self._has_begun or not isinstance(failure, AnalyticsError | TimeoutError):
+            raise failure
+        # The answer stays without its end, so the server breaks the connection: nobody takes what came for all there is.
+        code = failure.code if isinstance(failure, AnalyticsError) else "reader-too-slow"
+        _log.warning("an answer broke off", query_id=self._asked.query_id, code=code)
 
     async def _answer(self, send: Send) -> None:
         async with self._queries.running(self._asked) as query:
@@ -113,6 +122,7 @@ class SqlResponse(Response):
             self.headers[f"x-{name.replace('_', '-')}"] = value
 
     async def _begin(self, send: Send) -> None:
+        self._has_begun = True
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
 
     async def _put(self, send: Send, chunk: bytes, *, more: bool = True) -> None:

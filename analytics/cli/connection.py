@@ -83,7 +83,22 @@ class ServiceConnection:
         try:
             return self._client.request(method, path, **options)
         except httpx.TransportError as error:
-            raise StoreError(f"The service at {self.url} does not answer: {error or type(error).__name__}.") from error
+            raise self._silent(error) from error
+
+    @contextmanager
+    def streamed(self, method: str, path: str, **options: Any) -> Generator[httpx.Response]:
+        """The answer as it comes, its body unread. Raises StoreError if there was none."""
+        try:
+            response = self._client.send(self._client.build_request(method, path, **options), stream=True)
+        except httpx.TransportError as error:
+            raise self._silent(error) from error
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def _silent(self, error: httpx.TransportError) -> StoreError:
+        return StoreError(f"The service at {self.url} does not answer: {error or type(error).__name__}.")
 
     def download(self, path: str, file: IO[bytes]) -> None:
         """Write a body to `file` as it comes, however large. Raises as `call`, and OSError if it cannot be written."""

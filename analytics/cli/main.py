@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "secrets": "analytics.cli.secrets:secrets",
     "user": "analytics.cli.user:user",
     "key-ring": "analytics.cli.key_ring:key_ring",
+    "sql": "analytics.cli.sql:sql",
     "load": "analytics.cli.load:load",
     "export": "analytics.cli.export:export",
     "erase": "analytics.cli.erase:erase",

@@ -69,6 +69,7 @@ NOT_PERSONAL: Mapping[str, str] = {
     "folder:clickhouse": "its tables are registered one by one; sorted or grouped data that spills there is gone with its question",
     "folder:postgres": "its tables are registered one by one; its write-ahead log holds what they held",
     "folder:valkey": "its keys are registered one by one",
+    "folder:parser": "an engine without tables, which reads the SQL of analysts where ClickHouse is a server",
     "folder:run": "addresses of what runs",
     "folder:lock": "the number of a process",
     "folder:secret_key": "a key",
