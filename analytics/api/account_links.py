@@ -9,7 +9,7 @@ from analytics.api.dependencies import OpenServices
 from analytics.api.schemas.sign_in import Acceptance, AcceptedAnswer, Forgotten, ForgottenAnswer, LinkAnswer, NewInvitation
 from analytics.api.sign_in import brake
 from analytics.audit.names import claimed
-from analytics.domain.access import Permission
+from analytics.domain.access import Permission, require_role_grantable
 from analytics.errors import FieldError, InvalidRequestError, NotFoundError
 from analytics.metadata.account_links import AccountLink
 from analytics.metadata.pool import Change
@@ -28,6 +28,8 @@ async def invite(wanted: NewInvitation, access: Annotated[Access, Allowed(Permis
     admit(services, access.principal, project, Permission.CREATE_USER if wanted.project is None else Permission.MANAGE_MEMBERS)
     if wanted.project is not None and project is None:  # an owner may do it everywhere, but not nowhere
         raise NotFoundError
+    if wanted.role is not None:
+        require_role_grantable(access.principal, wanted.role)
     link = await services.metadata.account_links.invite(
         access.actor, wanted.email, wanted.name, project.id if project else None, wanted.role
     )

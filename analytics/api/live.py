@@ -1,6 +1,6 @@
 """`/v1/projects/{project}/live`: what happens right now, as server-sent events.
 
-The one thing to know: who watches is asked again every few seconds, so a stream ends soon after the right to it does; and whoever may not
+The one thing to know: who watches is asked again each second, so a stream ends soon after the right to it does; and whoever may not
 read events gets their names and times only.
 """
 
@@ -26,7 +26,7 @@ from analytics.cache.live_feed import SampledEvent
 from analytics.cache.live_snapshot import LiveSnapshot
 from analytics.cache.live_view import LiveView
 from analytics.cache.tickets import TicketGrant
-from analytics.domain.access import Permission, Person, Principal, Scope, Token
+from analytics.domain.access import Permission, Person, Principal
 from analytics.domain.access_token import OPERATOR
 from analytics.errors import RateLimitedError, RequestError, ShuttingDownError, StoreError, UnauthenticatedError
 from analytics.metadata.pool import Change
@@ -34,8 +34,8 @@ from analytics.services import Services
 
 TICK_SECONDS = 0.25
 COUNTERS_SECONDS = 1.0
-RECHECK_SECONDS = 5.0
-UNCHECKED_SECONDS = 15 * 60.0  # a stream whose watcher cannot be asked for again ends after this
+RECHECK_SECONDS = 1.0  # as soon as a token or a sign-in that is ended opens nothing else any more
+UNCHECKED_SECONDS = 60.0  # a stream ends if for so long nobody could be asked whether it may go on
 
 router = APIRouter(prefix="/v1/projects/{project}/live", tags=["live"])
 Recheck = Callable[[], Awaitable[Access]]
@@ -43,10 +43,10 @@ Recheck = Callable[[], Awaitable[Access]]
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who watches; `recheck` asks anew whether they may (None: that cannot be asked)."""
+    """Who watches; `recheck` asks anew whether they may."""
 
     access: Access
-    recheck: Recheck | None
+    recheck: Recheck
 
 
 class WatcherCheck(AccessCheck):
@@ -79,8 +79,7 @@ class WatcherCheck(AccessCheck):
         grant = await services.live_tickets.redeem(ticket)
         if grant is None:
             raise UnauthenticatedError("The ticket is not good, is over, or was used.")
-        watcher = await check(_holder(services, grant))
-        return Watcher(watcher, None if grant.user_id is None else lambda: check(_holder(services, grant)))
+        return Watcher(await check(_holder(services, grant)), lambda: check(_holder(services, grant)))
 
 
 @router.get(
@@ -111,39 +110,45 @@ async def create_ticket(
     access: Annotated[Access, Allowed(Permission.WATCH_LIVE, "live-ticket.create")], services: OpenServices
 ) -> LiveTicketAnswer:
     """A ticket for a browser's EventSource, which can send no header: good once, for a minute."""
-    person = access.principal if isinstance(access.principal, Person) else None
-    grant = TicketGrant(
-        access.project.id, access.may(Permission.READ_EVENTS), person.id if person else None, person.sign_in if person else None
-    )
+    who = access.principal
+    if isinstance(who, Person):
+        grant = TicketGrant(access.project.id, who.id, who.sign_in)
+    else:
+        grant = TicketGrant(access.project.id, token_id=access.actor)
     ticket = await services.live_tickets.issue(grant)
     return LiveTicketAnswer(ticket=ticket, expires_in=services.live_tickets.seconds)
 
 
 async def _holder(services: Services, grant: TicketGrant) -> Principal:
-    """Who a ticket stands for: the person as they are now, or a token of the project with the rights it had."""
-    if grant.user_id is None:
-        scopes = frozenset({Scope.READ, Scope.PERSONAL_DATA} if grant.personal_data else {Scope.READ})
-        return Token("ticket", "live ticket", grant.project_id, scopes)
-    person = OPERATOR if grant.user_id == OPERATOR.id else await services.metadata.users.person(grant.user_id, grant.sign_in)
-    if person is None:
+    """Who a ticket stands for: the person or token as they are now."""
+    holder: Principal | None = None
+    if grant.user_id == OPERATOR.id:
+        holder = OPERATOR
+    elif grant.user_id is not None:
+        holder = await services.metadata.users.person(grant.user_id, grant.sign_in)
+    elif grant.token_id is not None:
+        holder = await services.metadata.api_tokens.by_id(grant.token_id)
+    if holder is None:
         raise UnauthenticatedError("The ticket is not good, is over, or was used.")
-    return person
+    return holder
 
 
 async def _news(view: LiveView, project_id: str, watcher: Watcher) -> AsyncGenerator[bytes]:
     """What there is to say, every tick; b"" where that is nothing."""
     personal_data = watcher.access.may(Permission.READ_EVENTS)
     started = time.monotonic()
-    counters_due, recheck_due, number = started, started + RECHECK_SECONDS, 0
+    counters_due, recheck_due, number, checked = started, started + RECHECK_SECONDS, 0, started
     try:
         with view.watch(project_id):
             while not view.stopping:
                 now = time.monotonic()
-                if watcher.recheck is None and now - started >= UNCHECKED_SECONDS:
-                    return
-                if watcher.recheck is not None and now >= recheck_due:
+                if now >= recheck_due:
                     recheck_due = now + RECHECK_SECONDS
-                    personal_data = await _may_still(watcher.recheck, personal_data)
+                    try:
+                        personal_data, checked = (await watcher.recheck()).may(Permission.READ_EVENTS), now
+                    except StoreError:  # cannot be asked now: as it was, for a while
+                        if now - checked >= UNCHECKED_SECONDS:
+                            return
                 news: list[bytes] = []
                 if now >= counters_due:
                     counters_due = max(counters_due + COUNTERS_SECONDS, now)
@@ -154,14 +159,6 @@ async def _news(view: LiveView, project_id: str, watcher: Watcher) -> AsyncGener
                 await asyncio.sleep(TICK_SECONDS)
     except (RateLimitedError, ShuttingDownError, RequestError):  # the last place was just taken; or the right to watch is gone
         return
-
-
-async def _may_still(recheck: Recheck, before: bool) -> bool:
-    """Whether personal data may still be shown. Raises RequestError if nothing may."""
-    try:
-        return (await recheck()).may(Permission.READ_EVENTS)
-    except StoreError:  # cannot be asked now: as it was
-        return before
 
 
 def counters(snapshot: LiveSnapshot | None) -> LiveCountersAnswer:

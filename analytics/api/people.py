@@ -8,7 +8,7 @@ from analytics.api.auth import Access, Allowed
 from analytics.api.dependencies import OpenServices
 from analytics.api.paging import Page, PageCursor, PageLimit, cut_page, decode_cursor
 from analytics.api.schemas.people import MemberAnswer, NewRole, NewUser, UserAnswer, UserRecordAnswer, UserUpdate
-from analytics.domain.access import Permission
+from analytics.domain.access import Permission, require_role_grantable
 from analytics.metadata.users import UserChange
 
 router = APIRouter(prefix="/v1", tags=["people"])
@@ -69,6 +69,7 @@ async def list_members(
 @router.put("/projects/{project}/members/{email}")
 async def put_member(email: str, wanted: NewRole, access: MayManage, services: OpenServices) -> MemberAnswer:
     """Make a person a member, or change the role; it counts from the next request on."""
+    require_role_grantable(access.principal, wanted.role)
     return MemberAnswer.model_validate(await services.metadata.members.put(access.actor, access.project.id, email, wanted.role))
 
 

@@ -22,8 +22,6 @@ def kind_of(actor: str) -> str:
         return "address"
     if actor in ("operator", "anybody"):
         return actor
-    if actor == "ticket":
-        return "token"
     return _KINDS.get(actor[:2], "service")
 
 

@@ -19,15 +19,12 @@ _MOST_HELD = 10_000
 
 
 class TicketGrant(msgspec.Struct, frozen=True):
-    """Whom a ticket stands for: a person, asked for again at its use, or (None) a token and whether that saw personal data.
-
-    `sign_in`: the person's sign-in that it was made in, with which it ends.
-    """
+    """Whom a ticket stands for: a person or a token, asked for again at its use. `sign_in`: that of the person, with which it ends."""
 
     project_id: str
-    personal_data: bool
-    user_id: str | None
+    user_id: str | None = None
     sign_in: str | None = None
+    token_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

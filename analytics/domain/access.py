@@ -202,6 +202,15 @@ def require_grantable(principal: Principal, scopes: tuple[str, ...]) -> None:
         raise ForbiddenError("A token cannot make one with scopes that it has not itself.")
 
 
+def require_role_grantable(principal: Principal, role: Role) -> None:
+    """A token may make members, but above viewers none that may more than itself. Raises ForbiddenError."""
+    if not isinstance(principal, Token) or role is Role.VIEWER:
+        return
+    needed = {scope for rule in RULES.values() if rule.role is not None and role.reaches(rule.role) for scope in rule.scopes or ()}
+    if not principal.scopes >= needed:
+        raise ForbiddenError(f"A token cannot make somebody {role} without the scopes {', '.join(sorted(needed))}.")
+
+
 def _lacking(principal: Principal, permission: Permission) -> str:
     if permission in OWNERS:
         return "Only an owner may do this."

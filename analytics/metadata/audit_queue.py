@@ -24,7 +24,7 @@ from analytics.metadata.audit_trail import AuditTrail
 FLUSH_SECONDS = 1.0
 MAX_WAITING = 10_000
 WRITE_AT_ONCE = 1_000
-MAX_ALIKE = 200  # kinds of refusals told apart in a second; the rest are counted by action alone
+MAX_ALIKE = 20  # kinds of refusals told apart in a second; the rest are counted by action alone
 _log = structlog.get_logger("analytics.audit")
 
 _Waiting = tuple[Change, Origin, datetime]

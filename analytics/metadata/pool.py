@@ -109,6 +109,11 @@ class Database:
             return False
         return True
 
+    @property
+    def _failed(self) -> int:
+        """How many connections could not be made."""
+        return self._pool.get_stats().get("connections_errors", 0)
+
     @asynccontextmanager
     async def _connection(self, wait_seconds: float | None = None) -> AsyncGenerator[AsyncConnection[Row]]:
         """One out of the pool. While the server is away one caller at a time waits for it; the rest are told so at once.
@@ -119,11 +124,11 @@ class Database:
             raise MetadataUnavailableError("PostgreSQL gives no connection.")
         async with AsyncExitStack() as stack:
             self._waiting += 1
-            given = self._given
+            given, failed = self._given, self._failed
             try:
                 raw = await stack.enter_async_context(self._pool.connection(wait_seconds))
             except PoolTimeout:
-                self._is_away = given == self._given  # else the pool is only busy
+                self._is_away = given == self._given and failed < self._failed  # else the pool, or the machine, is only busy
                 raise
             finally:
                 self._waiting -= 1

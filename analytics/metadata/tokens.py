@@ -6,7 +6,7 @@ from datetime import datetime
 from analytics.clock import Clock
 from analytics.domain.access import Token
 from analytics.errors import NotFoundError
-from analytics.metadata.pool import Change, Database
+from analytics.metadata.pool import Change, Database, Row
 from analytics.metadata.secrets import make_id, make_token, token_hash
 from analytics.metadata.token_uses import TokenUses
 from analytics.statements import postgres
@@ -79,6 +79,15 @@ class ApiTokens:
         """
         async with self._database.read() as connection:
             row = await connection.one(postgres("api_tokens")["by_hash"], token_hash=token_hash(secret))
+        return self._good(row)
+
+    async def by_id(self, token_id: str) -> Token | None:
+        """The token as it is now, for what was made with it; None if it was ended or is over."""
+        async with self._database.read() as connection:
+            row = await connection.one(postgres("api_tokens")["by_id"], id=token_id)
+        return self._good(row)
+
+    def _good(self, row: Row | None) -> Token | None:
         if row is None or row["expires_at"] <= self._clock.now():
             return None
         self._uses.note(row["id"])

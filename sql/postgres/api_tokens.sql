@@ -16,6 +16,10 @@ LIMIT %(limit)s;
 -- The token behind a secret, or none.
 SELECT id, project_id, name, scopes, expires_at FROM api_tokens WHERE token_hash = %(token_hash)s;
 
+-- name: by_id
+-- The token with this id, or none.
+SELECT id, project_id, name, scopes, expires_at FROM api_tokens WHERE id = %(id)s;
+
 -- name: delete
 -- End a token.
 DELETE FROM api_tokens WHERE id = %(id)s AND project_id = %(project_id)s RETURNING name, scopes, expires_at;

@@ -188,6 +188,23 @@ async def test_a_stream_ends_soon_after_the_right_to_it(api: Api, api_url: str, 
                 assert all([item.event == "counters" async for item in one])  # and then it ends
 
 
+async def test_a_stream_by_ticket_ends_soon_after_the_token_that_the_ticket_was_made_with(
+    api: Api, api_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_routes, "RECHECK_SECONDS", 0.2)
+    project = await api.make_project()
+    path = f"/v1/projects/{project['slug']}"
+    token = (await api.owner.post(f"{path}/tokens", {"name": "x", "scopes": ["read", "personal-data"]})).json()
+    caller = api.bearer(token["token"])
+    tickets = [(await caller.post(f"{path}/live/ticket")).json()["ticket"] for _ in range(2)]
+    async with watching(api_url, api.nobody, project["slug"], f"?ticket={tickets[0]}") as stream:
+        await first(stream, "counters")
+        await api.owner.delete(f"{path}/tokens/{token['id']}")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert all([item.event == "counters" async for item in stream])  # and then it ends
+    assert (await api.nobody.get(f"{path}/live?ticket={tickets[1]}")).status_code == 401
+
+
 async def test_a_watcher_who_leaves_frees_their_place(api: Api, api_url: str) -> None:
     project = await api.make_project()
     caller = await api.member(project, "viewer")

@@ -216,7 +216,7 @@ def test_a_ticket_is_good_once_and_for_its_time_only(redis_url: str) -> None:
     async def run() -> None:
         cache = Cache(redis_url)
         tickets = Tickets(cache, seconds=1)
-        grant = TicketGrant("p1", True, "u_1")
+        grant = TicketGrant("p1", "u_1")
         ticket = await tickets.issue(grant)
         assert await Tickets(cache).redeem(ticket) == grant  # any process may take it
         assert await tickets.redeem(ticket) is None
@@ -232,7 +232,7 @@ def test_a_ticket_is_good_once_and_for_its_time_only(redis_url: str) -> None:
 def test_while_redis_is_away_a_ticket_is_good_once_in_the_process_that_made_it() -> None:
     async def run() -> None:
         tickets = Tickets(Cache(None), seconds=60)
-        grant = TicketGrant("p1", False, None)
+        grant = TicketGrant("p1", token_id="t_1")
         ticket = await tickets.issue(grant)
         assert await tickets.redeem(ticket) == grant
         with pytest.raises(CacheUnavailableError):

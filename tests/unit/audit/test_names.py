@@ -13,7 +13,6 @@ PERSON = "u_abcdefghijklmnop"
     [
         (PERSON, "person"),
         ("t_abc", "token"),
-        ("ticket", "token"),
         ("p_abc", "write-key"),
         ("operator", "operator"),
         ("bootstrap", "service"),

@@ -15,6 +15,7 @@ from analytics.domain.access import (
     may,
     require,
     require_grantable,
+    require_role_grantable,
 )
 from analytics.domain.project import Project
 from analytics.errors import ForbiddenError, InvalidRequestError, NotFoundError
@@ -45,6 +46,7 @@ TABLE = {
     Permission.MANAGE_MEMBERS: (Role.ADMIN, ("manage",)),
     Permission.READ_AUDIT: (Role.ADMIN, ("manage",)),
     Permission.ERASE: (Role.ADMIN, ("manage", "personal-data")),
+    Permission.EXPORT_SUBJECT: (Role.ADMIN, ("manage", "personal-data")),
     Permission.RUN_SQL: (Role.ANALYST, ("sql",)),
     Permission.MANAGE_SQL: (Role.ADMIN, ("manage", "sql")),
 }
@@ -138,3 +140,14 @@ def test_what_owners_alone_do_in_a_project_no_admin_and_no_token_may(permission:
     assert may(OWNER, MINE, permission)
     assert not may(member(Role.ADMIN), MINE, permission)
     assert not may(token("read", "personal-data", "sql", "manage"), MINE, permission)
+
+
+def test_a_token_makes_nobody_who_may_more_than_itself() -> None:
+    require_role_grantable(token("manage"), Role.VIEWER)
+    require_role_grantable(member(Role.ADMIN), Role.ADMIN)
+    everything = token("manage", "read", "personal-data", "sql")
+    for role in Role:
+        require_role_grantable(everything, role)
+    for role in (Role.ANALYST, Role.EDITOR, Role.ADMIN):
+        with pytest.raises(ForbiddenError):
+            require_role_grantable(token("manage", "read", "sql"), role)
