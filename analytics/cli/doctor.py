@@ -8,6 +8,7 @@ import click
 from analytics.cli.context import EXIT_FAILED, Command, CommandLine, pass_command_line
 from analytics.cli.doctor_findings import Finding, SettingLine, as_json, as_text, broken, ok, setting_lines
 from analytics.cli.doctor_machine import machine_findings, python_finding
+from analytics.cli.doctor_mail import mail_findings
 from analytics.cli.doctor_stores import store_findings
 from analytics.errors import SettingsError
 from analytics.settings import PREFIX, Settings
@@ -30,6 +31,7 @@ def doctor(line: CommandLine, context: click.Context) -> None:
         findings.append(ok("settings", f"{sum(item.source != 'default' for item in lines)} of {len(lines)} differ from the default"))
         findings += machine_findings(settings)
         findings += store_findings(settings)
+        findings += mail_findings(settings)
     answer = as_json(findings, lines)
     line.answer(answer, as_text(findings, lines))
     if not answer["ok"]:
