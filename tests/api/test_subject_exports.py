@@ -3,11 +3,13 @@
 import asyncio
 import json
 import stat
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
 
 from analytics.metadata.claims import Job, claimed
@@ -334,3 +336,44 @@ async def test_an_id_shared_by_too_many_is_refused_with_a_reason(api: Api, monke
     assert record["status"] == "failed"
     assert "shared" in record["error"]
     await until_stored(api)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2400)
+async def test_a_person_of_200000_events_takes_no_more_memory_than_one_of_a_few_bites(api: Api) -> None:
+    project = await api.make_project()
+    (person,) = names("person")
+    now = datetime.now(UTC)
+    sender = api.bearer(project["write_key"])
+    for batch in range(20):
+        sent = [
+            {
+                "event": f"e{n % 5}",
+                "user_id": person,
+                "event_id": f"{batch}-{n}",
+                "timestamp": (now - timedelta(minutes=n % 3000)).isoformat(),
+                "properties": {"text": f"{batch}-{n}-" * 40},
+            }
+            for n in range(10_000)
+        ]
+        assert (await sender.post("/v1/events", sent)).json()["accepted"] == 10_000
+    await until_stored(api)
+    process, highest, over = psutil.Process(), 0, threading.Event()
+    before = process.memory_info().rss
+
+    def watch() -> None:
+        nonlocal highest
+        while not over.wait(0.05):
+            highest = max(highest, process.memory_info().rss)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        record = await exported(api, project, {"user_id": person}, seconds=1800)
+    finally:
+        over.set()
+        watching.join()
+    grown = highest - before
+    print(f"200,000 events, {record['size_bytes']:,} bytes of ZIP: {grown / 1e6:.0f} MB more memory, the engine's included")
+    assert record["files"]["events.ndjson"]["lines"] == 200_000
+    assert grown < 500_000_000

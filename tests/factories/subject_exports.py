@@ -7,24 +7,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.fixtures.api import Api
-from tests.fixtures.patience import eventually
+from tests.fixtures.patience import PATIENCE_SECONDS, eventually
 
 
-async def ended_export(api: Api, project: Mapping[str, Any], export_id: str) -> dict[str, Any]:
+async def ended_export(api: Api, project: Mapping[str, Any], export_id: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
     """The export, once it has ended."""
 
     async def its_end() -> dict[str, Any] | None:
         record = (await api.owner.get(f"/v1/projects/{project['slug']}/subject-exports/{export_id}")).json()
         return record if record["status"] not in ("requested", "running") else None
 
-    return await eventually(its_end, "the end of an export")
+    return await eventually(its_end, "the end of an export", seconds)
 
 
-async def exported(api: Api, project: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+async def exported(api: Api, project: Mapping[str, Any], wanted: Mapping[str, Any], seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
     """A new export, once it has ended."""
     answer = await api.owner.post(f"/v1/projects/{project['slug']}/subject-exports", wanted)
     assert answer.status_code == 202, answer.text
-    return await ended_export(api, project, answer.json()["id"])
+    return await ended_export(api, project, answer.json()["id"], seconds)
 
 
 async def files_of(api: Api, project: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
