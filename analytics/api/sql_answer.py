@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from analytics.adhoc.door import RunningSql
 from analytics.adhoc.formats import MEDIA_TYPES, Format
 from analytics.adhoc.queries import AdhocQueries, AskedSql, source_of
+from analytics.api.event_stream import until_disconnect
 from analytics.api.schemas.base import iso_utc
 from analytics.api.schemas.sql import columns_json
 from analytics.errors import AnalyticsError, LimitExceededError
@@ -41,7 +42,7 @@ class SqlResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answering = asyncio.create_task(self._answer(send), name="sql-answer")
-        leaving = asyncio.create_task(_until_disconnect(receive), name="sql-leaving")
+        leaving = asyncio.create_task(until_disconnect(receive), name="sql-leaving")
         try:
             await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -130,8 +131,3 @@ class SqlResponse(Response):
         async with asyncio.timeout(SLOW_SECONDS):
             await send({"type": "http.response.body", "body": chunk, "more_body": more})
         self._is_sent = not more
-
-
-async def _until_disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
