@@ -23,6 +23,7 @@
     │       ├── SqlNotAllowedError      sql-not-allowed
     │       ├── SqlTooComplexError      sql-too-complex
     │       ├── UnknownTableError       unknown-table
+    │       ├── UnknownColumnError      unknown-column
     │       ├── UnknownFunctionError    unknown-function
     │       └── UnknownTypeError        unknown-type
     ├── StoreError                  a store is away or too slow; try again
@@ -228,6 +229,13 @@ class UnknownTableError(SqlRefusedError):
 
     code = "unknown-table"
     title = "Unknown table"
+
+
+class UnknownColumnError(SqlRefusedError):
+    """A column that none of the tables in an analyst's SQL has."""
+
+    code = "unknown-column"
+    title = "Unknown column"
 
 
 class UnknownFunctionError(SqlRefusedError):

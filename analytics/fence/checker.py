@@ -6,13 +6,14 @@ names of tables, CTEs, functions and properties are put through the rules of thi
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from analytics.errors import SqlTooComplexError, UnknownTableError, UnknownTypeError
 from analytics.fence.catalog import SqlCatalog, SqlTable, hot_column
 from analytics.fence.checked_query import RESERVED_PREFIX
 from analytics.fence.functions import check_aggregate_text, check_function
+from analytics.fence.names import aliases_of, check_column, known_names, names_in, outputs_of
 from analytics.fence.nodes import (
     EXPRESSION,
     REASONS,
@@ -83,6 +84,8 @@ class Checker:
         self._depth = 0
         self._nodes = 0
         self._names: frozenset[str] = frozenset()
+        self._known: frozenset[str] = frozenset()
+        self._open: list[str] = []  # aliases of the expressions that are being walked: in its own expression an alias means nothing
         self._renamed = 0
         self.tables: set[str] = set()
         self.parameters: dict[str, str] = {}
@@ -101,7 +104,7 @@ class Checker:
 
     def statement(self, tree: Node) -> Node:
         """The canonical tree of a statement. Raises RefusedError."""
-        self._names = frozenset(_names_in(tree))
+        self._names, self._known = frozenset(names_in(tree)), known_names(tree, self._catalog)
         return self._node(tree, SELECT)
 
     # ---- any node ---------------------------------------------------------
@@ -116,7 +119,9 @@ class Checker:
             raise RefusedError(f"The SQL is nested more than {MAX_DEPTH} levels deep.", kind=SqlTooComplexError)
         if self._nodes > MAX_NODES:
             raise RefusedError(f"The SQL has more than {MAX_NODES} parts.", kind=SqlTooComplexError)
+        self._open.append(str(node.get("alias", "")))
         built = self._rules.get(kind, self._members)(node)
+        self._open.pop()
         if built["type"] not in types:
             raise RefusedError("A member of properties cannot stand here.", "properties")
         self._depth -= 1
@@ -172,6 +177,7 @@ class Checker:
     def _select(self, node: Node) -> Node:
         outer, scope = self._scope, Scope(self._scope)
         scope.has_stars = _has_stars(node)
+        scope.given.update(aliases_of(node))
         scope.is_recursive = node.get("recursive_with") is True
         for element in _children(node.get("with")):
             if element.get("type") == "Function" and element.get("name") == "lambda":
@@ -192,6 +198,7 @@ class Checker:
         _move_prewhere(built)
         if not outer.is_closed:  # the CTEs of the first SELECT of a union can be seen in all of it, as the engine has it
             outer.ctes, outer.lambdas, outer.values, outer.is_closed = scope.ctes, scope.lambdas, scope.values, True
+            outer.outputs = scope.outputs
         return built
 
     def _within(self, scope: Scope, build: Callable[[], Node]) -> Node:
@@ -212,6 +219,7 @@ class Checker:
             self._scope.ctes[name] = new
         built = self._members(node, name=new)
         self._scope.ctes[name] = new
+        self._scope.outputs[new] = (*outputs_of(node["subquery"]), *names_in(node.get("aliases")))
         return built
 
     def _table_expression(self, node: Node) -> Node:
@@ -226,6 +234,7 @@ class Checker:
             return self._table_function(node, called)
         built = self._members(node)
         self._add_source(built["subquery"].get("alias"), None)
+        self._scope.given.update(outputs_of(nested), names_in(node.get("column_aliases")))
         return built
 
     def _named_table(self, node: Node, named: Node) -> Node:
@@ -239,6 +248,7 @@ class Checker:
             if "final" in node:
                 raise RefusedError("FINAL goes with a table only.", "FINAL")
             self._add_source(alias, None)
+            self._scope.given.update(self._scope.outputs_of(cte))
             return self._members(node, database_and_table_name={"type": "TableIdentifier", "name": cte, "alias": alias})
         table = self._catalog.tables.get(name) if "name_parts" not in named else None
         if table is None:
@@ -293,6 +303,8 @@ class Checker:
             check_name(part)
         path = property_path(parts)
         if path is None:
+            given = self._scope.given - set(self._open)
+            check_column(parts, self._known, self._scope.sources.get(parts[0]), given)
             return self._members(node, name=node["name"])
         built = path.as_text(self._hot(path))
         return {**built, **_alias(node)}
@@ -444,18 +456,6 @@ def _has_stars(node: Any) -> bool:
     if str(node.get("name")).lower() == "count" and _children(node.get("arguments")) == [{"type": "Asterisk"}]:
         return False
     return node.get("type") in STARS or "is_natural" in node or any(map(_has_stars, node.values()))
-
-
-def _names_in(node: Any) -> Iterator[str]:
-    """Every part of every name of a tree."""
-    if isinstance(node, list):
-        for item in node:
-            yield from _names_in(item)
-    elif isinstance(node, dict):
-        if node.get("type") == "Identifier":
-            yield from node.get("name_parts") or (str(node.get("name")),)
-        for member in node.values():
-            yield from _names_in(member)
 
 
 def _everything_of(table: str) -> Node:

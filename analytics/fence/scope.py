@@ -26,6 +26,9 @@ class Scope:
     sources: dict[str, SqlTable | None] = field(default_factory=dict[str, SqlTable | None])
     read: list[tuple[Node, str, SqlTable]] = field(default_factory=list[tuple[Node, str, SqlTable]])
     hot: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    # Names that mean a column or an alias here, whatever function has the same.
+    given: set[str] = field(default_factory=set[str])
+    outputs: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     is_recursive: bool = False
     is_closed: bool = False
     # Whether its stars would show what a subquery carries beside the public columns.
@@ -39,6 +42,15 @@ class Scope:
                 return scope.ctes[name]
             scope = scope.parent
         return None
+
+    def outputs_of(self, cte: str) -> tuple[str, ...]:
+        """The columns of the CTE of that (new) name, as far as they are written out."""
+        scope: Scope | None = self
+        while scope is not None:
+            if cte in scope.outputs:
+                return scope.outputs[cte]
+            scope = scope.parent
+        return ()
 
     def lambda_name(self, name: str) -> str | None:
         """What the lambda of that name is called in the canonical text."""

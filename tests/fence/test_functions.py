@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
+from analytics.errors import AnalyticsError, SqlRefusedError
 from analytics.fence.checker import TABLE_FUNCTIONS
 from analytics.fence.functions import COMBINATORS, SYNTAX, allowed_functions, is_aggregate
 from analytics.fence.types import check_structure, check_type
 from analytics.warehouse.client import Warehouse
+from analytics.warehouse.failures import error_code
 from tests.fence.conftest import School
 
 DENIED = Path(__file__).parent / "denied_functions.txt"
@@ -99,3 +103,21 @@ def test_columns_are_those_of_the_tables(school: School) -> None:
                 {"t": table.physical, "c": column},
             ).rows
             assert stored == [("MATERIALIZED", f"JSONExtract(properties, '{member}', 'String')")]
+
+
+def test_no_function_is_called_without_brackets_but_those_of_time(school: School) -> None:
+    """Some names are functions to the engine also as bare words; a column or an alias somewhere else does not make them known."""
+    rows = _rows(school.warehouse, "SELECT name FROM system.functions WHERE NOT is_aggregate AND NOT startsWith(name, 'region')")
+    names = {name for (name,) in rows} - {"not"}
+    called: set[str] = set()
+    for name in sorted({*names, *map(str.lower, names)}):
+        try:
+            school.warehouse.query(f"SELECT {name}")
+        except AnalyticsError as error:
+            if error_code(error.__cause__ or error) in (47, 344, 446, 721):  # unknown, disabled, not allowed, deprecated
+                continue
+        called.add(name.lower())
+        if name.lower() not in {"curdate", "current_date", "current_timestamp", "localtime", "localtimestamp", "now", "today"}:
+            with pytest.raises(SqlRefusedError):
+                pytest.fail(f"{name} came through as {school.gate.check(f'SELECT (SELECT 1 AS `{name}`), {name}').sql}")
+    assert {"user", "current_database", "today"} <= called

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from analytics.errors import SqlRefusedError
-from analytics.fence import checker, functions, gate, types
+from analytics.fence import checker, functions, gate, names, types
 from analytics.fence.catalog import SqlCatalog, SqlTable
 from analytics.fence.checker import Checker
 from analytics.fence.gate import Gate
@@ -61,6 +61,11 @@ def _member(kind: str, member: str, holds: str) -> Callable[[Patch], None]:
     return breaks
 
 
+def _format_as_a_name(patch: Patch) -> None:
+    _member("SelectWithUnionQuery", "format_ast", "Identifier")(patch)
+    patch.setattr(checker, "check_column", _nothing)  # the format's name is no column
+
+
 def _any_table(patch: Patch) -> None:
     patch.setattr(Checker, "_named_table", lambda _self, node, _named: node)
 
@@ -95,6 +100,10 @@ def _any_name(patch: Patch) -> None:
 
 def _any_statement(patch: Patch) -> None:
     patch.setattr(Checker, "statement", lambda _self, tree: tree)
+
+
+def _no_bare_functions(patch: Patch) -> None:
+    patch.setattr(names, "_REFUSED_BARE", frozenset())
 
 
 def _no_type_argument(patch: Patch) -> None:
@@ -135,14 +144,14 @@ RULES = {
     "an aggregate with combinators is on the list": Sabotage(_any_name, "functions/combinator_state"),
     "tables are those of the catalogue": Sabotage(_any_table, "tables/system_tables"),
     "tables of joins are those of the catalogue": Sabotage(_any_table, "tables/comma_join"),
-    "a table goes without database": Sabotage(_any_table, "tables/default_events"),
+    "a table goes without database": Sabotage(_any_table, "tables/count_of_the_physical_table"),
     "a CTE is seen in its scope only": Sabotage(_cte_everywhere, "tables/cte_out_of_scope"),
     "a CTE of a later union member stays there": Sabotage(_cte_everywhere, "tables/cte_of_a_later_union_member"),
     "a lambda is seen in its scope only": Sabotage(_lambda_everywhere, "functions/lambda_of_an_inner_scope"),
     "table functions are on the list": Sabotage(_in_checker("TABLE_FUNCTIONS", Everything()), "table_functions/file"),
-    "a name right of IN is a table": Sabotage(_in_checker("_IN", frozenset()), "tables/in_table_name"),
-    "a qualified name right of IN is a table": Sabotage(_in_checker("_IN", frozenset()), "tables/in_qualified_table_name"),
-    "IN as a function is IN": Sabotage(_in_checker("_IN", frozenset()), "tables/not_in_function_form"),
+    "a name right of IN is a table": Sabotage(_in_checker("_IN", frozenset()), "tables/in_table_with_an_alias_elsewhere"),
+    "a qualified name right of IN is a table": Sabotage(_in_checker("_IN", frozenset()), "tables/in_qualified_table_with_an_alias"),
+    "IN as a function is IN": Sabotage(_in_checker("_IN", frozenset()), "tables/in_function_form_with_an_alias_elsewhere"),
     "types of casts are on the list": Sabotage(_no_type_argument, "names_in_texts/cast_to_state"),
     "types are no text put together": Sabotage(_no_type_argument, "names_in_texts/cast_concatenated"),
     "types in JSONExtract are on the list": Sabotage(_no_type_argument, "names_in_texts/json_extract_type"),
@@ -154,10 +163,10 @@ RULES = {
     "an aggregate in a text is a plain name": Sabotage(_any_aggregate_text, "names_in_texts/with_nested_call"),
     "an aggregate in a text is no computed text": Sabotage(_computed_names, "names_in_texts/concatenated"),
     "SETTINGS are refused": Sabotage(_member("SelectQuery", "settings", "SetQuery"), "settings_and_outputs/settings_readonly"),
-    "FORMAT is refused": Sabotage(_member("SelectWithUnionQuery", "format_ast", "Identifier"), "settings_and_outputs/format"),
+    "FORMAT is refused": Sabotage(_format_as_a_name, "settings_and_outputs/format"),
     "OUTFILE is refused": Sabotage(_member("SelectWithUnionQuery", "out_file", "Literal"), "settings_and_outputs/outfile"),
-    "virtual columns are refused": Sabotage(_in_checker("_VIRTUAL", frozenset()), "columns/part"),
-    "names of the fence are its own": Sabotage(_in_checker("RESERVED_PREFIX", "\0"), "columns/fence_column"),
+    "virtual columns are refused": Sabotage(_in_checker("_VIRTUAL", frozenset()), "columns/virtual_with_an_alias_elsewhere"),
+    "names of the fence are its own": Sabotage(_in_checker("RESERVED_PREFIX", "\0"), "columns/fence_column_with_an_alias_elsewhere"),
     "parameters of the fence are its own": Sabotage(_in_checker("RESERVED_PREFIX", "\0"), "columns/fence_parameter"),
     "parameters have one type": Sabotage(_one_type_is_enough, "columns/two_types_of_a_parameter"),
     "names can be seen": Sabotage(_names_of_any_kind, "hidden_characters/zero_width_in_alias"),
@@ -165,6 +174,9 @@ RULES = {
     "control characters are refused": Sabotage(_attribute(gate, "_check_text", _nothing), "hidden_characters/escape_sequence"),
     "only one table goes by a name": Sabotage(_attribute(Checker, "_add_source", _nothing), "columns/two_tables_of_one_name"),
     "collations are plain names": Sabotage(_attribute(Checker, "_order_by", Checker._members), "columns/collation_by_path"),
+    "columns are those of the tables": Sabotage(_in_checker("check_column", _nothing), "columns/project_id"),
+    "a bare word is no function": Sabotage(_no_bare_functions, "functions/bare_with_an_alias_elsewhere"),
+    "a bare word in its own alias is no column": Sabotage(_no_bare_functions, "functions/bare_under_its_own_alias"),
     "depth is limited": Sabotage(_in_checker("MAX_DEPTH", 10_000), "limits/deep_calls"),
     "what is written is a SELECT": Sabotage(_any_statement, "statements/use"),
 }

@@ -186,3 +186,73 @@ SELECT event FROM events ORDER BY event COLLATE '../../etc/passwd'
 -- why: a function named in a text
 -- canary: file
 SELECT * APPLY('file') FROM event_counts
+
+-- name: project_id
+-- why: a column that the public table does not have
+-- canary: rows
+SELECT project_id FROM events
+
+-- name: project_id_in_where
+-- why: a column that the public table does not have
+-- canary: rows
+SELECT count() FROM events WHERE project_id = 'prj_foreign'
+
+-- name: project_id_qualified
+-- why: a column that the public table does not have
+-- canary: rows
+SELECT e.project_id FROM events AS e
+
+-- name: id_hash
+-- why: a column that the public table does not have
+-- canary: schema
+SELECT id_hash FROM events
+
+-- name: version_column
+-- why: a column that the public table does not have
+-- canary: schema
+SELECT version FROM events
+
+-- name: expires_on
+-- why: a column that the public table does not have
+-- canary: rows
+SELECT count() FROM events WHERE expires_on < today()
+
+-- name: user_hash_in_rollup
+-- why: a column that the public table does not have
+-- canary: schema
+SELECT user_hash FROM user_days
+
+-- name: hidden_in_order
+-- why: a column that the public table does not have
+-- canary: schema
+SELECT event FROM events ORDER BY id_check
+
+-- name: hidden_in_using
+-- why: a column that the public table does not have
+-- canary: schema
+SELECT 1 FROM events AS a JOIN events AS b USING (project_id)
+
+-- name: hidden_in_subquery
+-- why: a column that the public table does not have
+-- canary: rows
+SELECT * FROM (SELECT project_id FROM events)
+
+-- name: hidden_of_database
+-- why: a column that the public table does not have
+-- canary: rows
+SELECT default.events.project_id FROM events
+
+-- name: guessed
+-- why: a column that the public table does not have
+-- canary: schema
+SELECT password FROM events
+
+-- name: virtual_with_an_alias_elsewhere
+-- why: a name that means a column elsewhere
+-- canary: schema
+SELECT _part FROM events WHERE 1 IN (SELECT 1 AS _part)
+
+-- name: fence_column_with_an_alias_elsewhere
+-- why: a name that means a column elsewhere
+-- canary: schema
+SELECT fence_hot_course_id FROM events WHERE 1 IN (SELECT 1 AS fence_hot_course_id)

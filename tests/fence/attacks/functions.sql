@@ -647,3 +647,58 @@ SELECT `сount`()
 -- why: a character set is looked up as a file
 -- canary: file
 SELECT convertCharset('abc', 'utf8', '../../../../etc/passwd')
+
+-- name: bare_user
+-- why: the engine calls some functions for a bare word
+-- canary: environment
+SELECT current_user
+
+-- name: bare_user_upper
+-- why: the engine calls some functions for a bare word
+-- canary: environment
+SELECT USER
+
+-- name: bare_database
+-- why: the engine calls some functions for a bare word
+-- canary: environment
+SELECT current_database FROM events
+
+-- name: bare_in_where
+-- why: the engine calls some functions for a bare word
+-- canary: environment
+SELECT count() FROM events WHERE event = session_user
+
+-- name: bare_beside_a_table_function
+-- why: the engine calls some functions for a bare word
+-- canary: environment
+SELECT current_user FROM numbers(1)
+
+-- name: bare_under_its_own_alias
+-- why: the engine calls some functions for a bare word
+-- canary: environment
+SELECT concat(user, '') AS user
+
+-- name: bare_with_an_alias_elsewhere
+-- why: the engine calls some functions for a bare word
+-- canary: environment
+SELECT (SELECT 1 AS user), user
+
+-- name: bare_in_union
+-- why: the engine calls some functions for a bare word
+-- canary: environment
+SELECT 'a' AS user UNION ALL SELECT user
+
+-- name: bare_with_a_column_elsewhere
+-- why: the engine calls some functions for a bare word
+-- canary: environment
+SELECT user FROM (SELECT 1 AS x WHERE 1 IN (SELECT 1 AS user))
+
+-- name: bare_beside_values
+-- why: the engine calls some functions for a bare word
+-- canary: environment
+SELECT schema, (SELECT a FROM VALUES('schema UInt8, a UInt8', (1, 1)))
+
+-- name: bare_beside_a_cte
+-- why: the engine calls some functions for a bare word
+-- canary: environment
+WITH c AS (SELECT 1 AS user) SELECT user

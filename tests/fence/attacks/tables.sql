@@ -407,3 +407,23 @@ SELECT * FROM events STREAM
 -- why: a CTE under the name the fence would give
 -- canary: rows
 WITH fence_cte_1 AS (SELECT 1) SELECT * FROM fence_cte_1
+
+-- name: in_table_with_an_alias_elsewhere
+-- why: a name that means a column elsewhere and a table here
+-- canary: rows
+SELECT 1 IN event_ids FROM (SELECT 1 AS x) AS a WHERE 1 IN (SELECT 1 AS event_ids)
+
+-- name: in_qualified_table_with_an_alias
+-- why: a name that means a column elsewhere and a table here
+-- canary: rows
+SELECT 0 IN system.one FROM (SELECT 1 AS system) AS a
+
+-- name: in_function_form_with_an_alias_elsewhere
+-- why: a name that means a column elsewhere and a table here
+-- canary: rows
+SELECT notIn(1, event_ids) FROM (SELECT 1 AS x) AS a WHERE 1 IN (SELECT 1 AS event_ids)
+
+-- name: count_of_the_physical_table
+-- why: a name that means a column elsewhere and a table here
+-- canary: rows
+SELECT count() FROM default.events

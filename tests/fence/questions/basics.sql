@@ -275,3 +275,15 @@ SELECT timestamp, event FROM user_timeline WHERE person = 'u-3' ORDER BY timesta
 -- name: expired_rows_are_gone
 -- rows: [[0]]
 SELECT count() FROM events WHERE event = 'expired' OR date < '2026-03-02'
+
+-- name: columns_named_user
+-- rows: [["u-1", 7], ["u-2", 5]]
+SELECT user, n FROM (SELECT person AS user, count() AS n FROM events GROUP BY user) WHERE user IN ('u-1', 'u-2') ORDER BY user
+
+-- name: cte_with_a_column_named_user
+-- rows: [[5]]
+WITH s AS (SELECT person AS user FROM events WHERE event = 'signup') SELECT uniqExact(user) FROM s
+
+-- name: bare_words_of_time
+-- rows: [[1, 1]]
+SELECT CURRENT_DATE = today(), CURRENT_TIMESTAMP <= now() + 1
