@@ -18,7 +18,8 @@ from msgspec.json import decode, encode
 from msgspec.json import format as compact
 
 from analytics.crypto.key_ring import KeyName, KeyRing, RingKey, bound, derive_key
-from analytics.domain.filters import Scalar, text_of
+from analytics.domain.filters import Scalar
+from analytics.domain.json_values import text_of
 from analytics.domain.personal_fields import IDENTITIES, PersonalMode
 from analytics.domain.project import Project
 from analytics.errors import UnsealError

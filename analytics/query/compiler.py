@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, LiteralString
 
-from analytics.domain.filters import NEGATIVES, And, Condition, Filter, Not, Operator, Or, Scalar, number_of, text_of
+from analytics.domain.filters import NEGATIVES, And, Condition, Filter, Not, Operator, Or, Scalar
+from analytics.domain.json_values import number_of, text_of
 from analytics.query.catalog import Property, Table, find_property
 from analytics.query.planner import SeriesPlan, local_days
 from analytics.query.spec import Metric, TrendSpec

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from analytics.domain.filters import matches, number_of, read_json, text_of
+from analytics.domain.filters import matches
+from analytics.domain.json_values import number_of, read_json, text_of
 from analytics.query.result import Group
 from analytics.query.spec import Metric, Series, TrendSpec
 from tests.factories.stored_events import StoredEvent

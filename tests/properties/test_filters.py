@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics.domain.filters import And, Condition, Filter, Not, Operator, Or, conditions_of, matches, number_text, parse_filter, read_json
+from analytics.domain.filters import And, Condition, Filter, Not, Operator, Or, conditions_of, matches, parse_filter
+from analytics.domain.json_values import number_text, read_json
 from analytics.errors import InvalidQueryError
 from analytics.query.compiler import Parameters, compile_filter
 from analytics.warehouse.client import Warehouse

@@ -4,18 +4,8 @@ from typing import Any
 
 import pytest
 
-from analytics.domain.filters import (
-    MAX_CONDITIONS,
-    MAX_DEPTH,
-    MAX_TEXT,
-    MAX_TOTAL_TEXT,
-    MAX_VALUES,
-    matches,
-    number_of,
-    parse_filter,
-    read_json,
-    text_of,
-)
+from analytics.domain.filters import MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, MAX_TOTAL_TEXT, MAX_VALUES, matches, parse_filter
+from analytics.domain.json_values import number_of, read_json, text_of
 from analytics.errors import InvalidQueryError
 
 CASES: list[tuple[Any, str, Any, bool]] = [
