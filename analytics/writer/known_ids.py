@@ -22,8 +22,8 @@ class RecentIds:
     """A set-associative table of the latest ids, exact on all 128 bits; the oldest of a bucket makes way.
 
     Grows in few large steps while it fills, up to `capacity` slots of 16 bytes: an idle service stays small, and no step moves so many
-    ids that the writer would be late. What has to make way before
-    the table is full is kept beside it, and `complete` stays True: it then knows every id that was ever added.
+    ids that the writer would be late. What has to make way before the table is full is kept beside it, and `complete` stays True: it then
+    knows every id that was ever added.
     """
 
     def __init__(self, capacity: int, initial: int = 1 << 16, most_spilled: int = _MOST_SPILLED) -> None:
