@@ -11,10 +11,10 @@ from msgspec import DecodeError
 from msgspec.json import Decoder
 
 from analytics.domain.erased_ids import IdHasher
+from analytics.domain.linked_ids import ALIAS, PREVIOUS_ID
 from analytics.domain.verdict import Reason, Refusal
 from analytics.ingest.batch import EventBatch
 
-ALIAS = "$alias"
 LONGEST_ID = 200
 _anything = Decoder()
 
@@ -76,7 +76,7 @@ def previous_id(properties: bytes) -> str | None:
         members: Any = _anything.decode(properties)
     except (DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    found = cast(dict[str, Any], members).get("previous_id") if isinstance(members, dict) else None
+    found = cast(dict[str, Any], members).get(PREVIOUS_ID) if isinstance(members, dict) else None
     return found if isinstance(found, str) else None
 
 

@@ -11,6 +11,7 @@ from msgspec import DecodeError, Raw
 from msgspec.json import Decoder, decode, encode
 
 from analytics.crypto.personal_values import PersonalValues
+from analytics.domain.linked_ids import ALIAS, PREVIOUS_ID, PREVIOUS_ID_FIELD
 from analytics.domain.personal_fields import IDENTITIES, PersonalMode
 from analytics.domain.project import Project
 from analytics.domain.verdict import Reason
@@ -23,7 +24,6 @@ NOTHING_KEPT: Kept = frozenset()
 
 _members = Decoder(dict[str, Raw])
 _UNREADABLE = (DecodeError, UnicodeDecodeError, RecursionError)
-_ALIAS, _PREVIOUS_ID = "$alias", "properties.previous_id"
 _TOP_LEVEL = ("user_id", "anonymous_id", "session_id")
 _COLUMNS = {
     "context.ip": "ip",
@@ -64,7 +64,7 @@ class PersonalFields:
         plan = self._plan(project)
         try:
             members = _members.decode(body)
-            is_alias = decode(members.get("event", Raw(b"null"))) == _ALIAS
+            is_alias = decode(members.get("event", Raw(b"null"))) == ALIAS
             trees = {"properties": plan.alias_properties if is_alias else plan.properties, "context": plan.context}
             for name in _TOP_LEVEL:
                 if name in members and name in plan.fields:
@@ -110,7 +110,7 @@ class PersonalFields:
 
     def _treat_properties(self, plan: "_Plan", batch: EventBatch) -> None:
         for index, text in enumerate(batch.properties):
-            is_alias = batch.event[index] == _ALIAS
+            is_alias = batch.event[index] == ALIAS
             tree, names = (plan.alias_properties, plan.alias_names) if is_alias else (plan.properties, plan.names)
             # A name may be written with escapes; without any it stands in the text as it is.
             if index in batch.refused or (b"\\" not in text and not any(name in text for name in names)):
@@ -138,7 +138,7 @@ class _Plan:
         self.context = _tree(self.fields, "context.")
         # The id that `$alias` names in its properties is one of a person: it must stay equal to the one in `user_id`.
         linked = any(name in self.fields for name in IDENTITIES)
-        self.alias_properties: Tree = {**self.properties, "previous_id": _PREVIOUS_ID} if linked else self.properties
+        self.alias_properties: Tree = {**self.properties, PREVIOUS_ID: PREVIOUS_ID_FIELD} if linked else self.properties
         self.names = [name.encode() for name in self.properties]
         self.alias_names = [name.encode() for name in self.alias_properties]
 
@@ -185,7 +185,7 @@ class _Plan:
         return "user_id" if self._is_linked(field) else field
 
     def _is_linked(self, field: str) -> bool:
-        return field == _PREVIOUS_ID and self.alias_properties.get("previous_id") == _PREVIOUS_ID and field not in self.fields
+        return field == PREVIOUS_ID_FIELD and self.alias_properties.get(PREVIOUS_ID) == PREVIOUS_ID_FIELD and field not in self.fields
 
 
 def _tree(fields: Mapping[str, PersonalMode], prefix: str) -> Tree:

@@ -14,7 +14,8 @@ from msgspec import DecodeError, Raw
 from msgspec.json import Decoder, decode, encode
 from msgspec.json import format as compact
 
-from analytics.ingest.erased import ALIAS, previous_id
+from analytics.domain.linked_ids import ALIAS
+from analytics.ingest.erased import previous_id
 from analytics.privacy.subject import Subject
 from analytics.query.rejected_events import RejectedEvent
 from analytics.query.revealed import RevealedValues

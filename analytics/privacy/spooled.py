@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from analytics.domain.linked_ids import ALIAS
 from analytics.errors import WarehouseUnavailableError
 from analytics.privacy.subject import Subject
 from analytics.spool.chunk import RecordKind
@@ -62,4 +63,4 @@ def _matches(record: Record, subject: Subject) -> int:
 def _names(subject: Subject, user_id: str | None, anonymous_id: str | None, event: str, properties: str) -> bool:
     if subject.is_one_of(user_id) or subject.is_one_of(anonymous_id):
         return True
-    return event == "$alias" and any(needle in properties for needle in subject.quoted)
+    return event == ALIAS and any(needle in properties for needle in subject.quoted)
