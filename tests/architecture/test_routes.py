@@ -3,14 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute, Route
 
-from analytics.api.auth import AccessCheck
 from analytics.app import create_app
 from analytics.domain.access import ANYBODY, OWNERS, RULES, Permission
 from analytics.settings import Settings
+from tests.isolation.routes import routes_of
 
 PUBLIC = {
     ("POST", "/v1/auth/token"),
@@ -38,29 +35,9 @@ def app() -> FastAPI:
     return create_app(Settings())
 
 
-def permissions(dependant: Dependant) -> Iterator[Permission]:
-    if isinstance(dependant.call, AccessCheck):
-        yield dependant.call.permission
-    for below in dependant.dependencies:
-        yield from permissions(below)
-
-
-def leaves(found: Sequence[BaseRoute]) -> Iterator[BaseRoute]:
-    """Routes, also those of included routers, which FastAPI keeps as they are."""
-    for route in found:
-        included = getattr(route, "original_router", None)
-        if included is None:
-            yield route
-        else:
-            yield from leaves(included.routes)
-
-
-def routes() -> Iterator[tuple[str, str, list[Permission]]]:
-    for route in leaves(app().routes):
-        assert isinstance(route, Route), f"{route} is of a kind this test does not know"
-        asked = list(permissions(route.dependant)) if isinstance(route, APIRoute) else []
-        for method in sorted(route.methods or {"*"}):
-            yield method, route.path, asked
+def routes() -> Iterator[tuple[str, str, Sequence[Permission]]]:
+    for route in routes_of(app()):
+        yield route.method, route.path, route.permissions
 
 
 def test_every_route_asks_for_a_permission_or_is_public_on_purpose() -> None:
