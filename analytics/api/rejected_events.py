@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from msgspec import DecodeError, Raw, Struct, ValidationError
 from msgspec.json import Decoder, decode, encode
 
+from analytics.api.asker import CurrentAsker
 from analytics.api.auth import Access, Allowed
 from analytics.api.dependencies import OpenServices
 from analytics.api.events import verdict_body
@@ -46,13 +47,14 @@ _replay = Decoder(_Replay)
 async def list_rejected_events(
     access: Annotated[Access, Allowed(Permission.READ_EVENTS, "rejected-events.read")],
     services: OpenServices,
+    asker: CurrentAsker,
     code: Annotated[str | None, Query(max_length=100)] = None,
     status: Literal["refused", "quarantined", "replayed"] | None = None,
     limit: PageLimit = 100,
     cursor: PageCursor = None,
 ) -> Response:
     """Rejected events with their reason, newest received first. They are kept for 90 days."""
-    rows = await services.rejected_events.newest(access.project, limit + 1, _after(cursor), code=code, status=status)
+    rows = await asker.answer(services.rejected_events.newest(access.project, limit + 1, _after(cursor), code=code, status=status))
     kept, next_cursor = cut_page(rows, limit, lambda row: (_milliseconds(row.received_at), row.id))
     return Response(encode_rejected(kept, next_cursor), media_type="application/json")
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
+from analytics.api.asker import CurrentAsker
 from analytics.api.auth import Access, Allowed
 from analytics.api.dependencies import OpenServices
 from analytics.api.paging import PageCursor, PageLimit, cut_page, decode_cursor
@@ -28,6 +29,7 @@ _LATEST = "2104-12-31T00:00:00Z"
 async def list_events(
     access: Annotated[Access, Allowed(Permission.READ_EVENTS, "events.read")],
     services: OpenServices,
+    asker: CurrentAsker,
     event: Name = None,
     user_id: Name = None,
     event_id: EventId = None,
@@ -41,7 +43,8 @@ async def list_events(
     forms = services.metadata.personal.ids_as_stored(access.project, user_id)[1:] if user_id is not None else ()
     wanted = EventFilter(event, user_id, event_id, _span(services, access, from_, to), forms)
     after = decode_cursor(cursor, int, int, int) if cursor else None
-    rows = await services.stored_events.newest(access.project, wanted, limit + 1, after and (after[0], after[1], after[2]))
+    newest = services.stored_events.newest(access.project, wanted, limit + 1, after and (after[0], after[1], after[2]))
+    rows = await asker.answer(newest)
     kept, next_cursor = cut_page(rows, limit, lambda row: row.key)
     revealed = RevealedValues(services.metadata.personal, access.project) if reveal else None
     return Response(encode_events(kept, next_cursor, revealed), media_type="application/json")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
+from analytics.api.asker import CurrentAsker
 from analytics.api.auth import Access, Allowed
 from analytics.api.dependencies import OpenServices
 from analytics.api.schemas.trends import TrendsAnswer, TrendsQuestion
@@ -17,7 +18,7 @@ router = APIRouter(prefix="/v1/projects/{project}", tags=["questions"])
 
 @router.post("/trends")
 async def ask_trends(
-    question: TrendsQuestion, access: Annotated[Access, Allowed(Permission.ASK_QUESTIONS)], services: OpenServices
+    question: TrendsQuestion, access: Annotated[Access, Allowed(Permission.ASK_QUESTIONS)], services: OpenServices, asker: CurrentAsker
 ) -> TrendsAnswer:
     """Count events, users, or the numbers of a property, by calendar bucket, exactly."""
     spec = question.spec(access.project, services.clock.now())
@@ -30,4 +31,4 @@ async def ask_trends(
         await services.metadata.audit.record(asked)  # persons will be in the answer
     else:
         services.metadata.audit_queue.add(asked)
-    return TrendsAnswer.model_validate(await services.questions.trends(access.project, spec))
+    return TrendsAnswer.model_validate(await asker.answer(services.questions.trends(access.project, spec)))

@@ -4,10 +4,11 @@ Calls are synchronous; `Warehouse.ask` runs one on a worker thread for the async
 handles, never shared between threads. The one thing to know: chDB allows one data path per process and one process per path.
 """
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 
-from analytics.errors import EngineStartError, QueryTimeoutError, WarehouseUnavailableError
+from analytics.errors import AnalyticsError, EngineStartError, QueryCancelledError, QueryTimeoutError, WarehouseUnavailableError
 from analytics.warehouse.embedded_config import EmbeddedEngine, embedded_engine
 from analytics.warehouse.embedded_insert import insert_from_memory
 from analytics.warehouse.embedded_reads import report_storage_reads
@@ -32,6 +33,8 @@ from analytics.warehouse.server_address import ServerAddress, parse_server_url
 Lane = Literal["writer", "question", "control", "reconcile", "parser"]
 LANE_SIZES: Mapping[Lane, int] = {"writer": 2, "question": 4, "control": 2, "reconcile": 1, "parser": 2}
 CONNECT_SECONDS = 5
+_KILL_AGAIN_SECONDS = 0.1
+_KILLS = 50
 # Longest without a byte from a server. While it works on a question it sends progress; while it works on anything else, it sends nothing.
 ANSWER_SECONDS: Mapping[Lane, int] = {"writer": 60, "question": 45, "control": 300, "reconcile": 900, "parser": 10}
 
@@ -98,7 +101,7 @@ class Warehouse:
         with self._handle(lane) as client:
             try:
                 # The comment lets a control handle find and kill the query where no query id can be given (chDB).
-                result = client.query(f"/*q:{query_id}*/ {sql}", parameters=dict(parameters or {}), settings=merged)
+                result = client.query(f"{_tag(query_id)} {sql}", parameters=dict(parameters or {}), settings=merged)
             except DRIVER_ERRORS as error:
                 raise question_failure(error) from error
         summary = cast(Mapping[str, Any], result.summary)
@@ -136,12 +139,40 @@ class Warehouse:
         settings: Mapping[str, Any] | None = None,
         query_id: str | None = None,
     ) -> Rows:
-        """`query`, on a worker thread of the lane."""
+        """`query`, on a worker thread of the lane. If it is cancelled the engine stops working on it too."""
+        query_id = query_id or uuid4().hex
+        begun, given_up, ended = threading.Event(), threading.Event(), threading.Event()
+
+        def work() -> Rows:
+            begun.set()
+            try:
+                if given_up.is_set():
+                    raise QueryCancelledError("It was given up before it began.")
+                return self.query(sql, parameters, lane=lane, settings=settings, query_id=query_id)
+            finally:
+                ended.set()
+
+        try:
+            return await anyio.to_thread.run_sync(work, limiter=self._limiter(lane))
+        except asyncio.CancelledError:
+            given_up.set()  # and only then look: either the thread sees this, or it is seen here that it has begun
+            if begun.is_set():
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(self._kill, query_id, ended, limiter=self._limiter("control"))
+            raise
+
+    def _kill(self, query_id: str, ended: threading.Event) -> None:
+        """Have the engine end a question. Again and again, since it may not have reached the engine yet."""
+        for _ in range(_KILLS):
+            with suppress(AnalyticsError):  # the next one may pass
+                self.command("KILL QUERY WHERE startsWith(query, {tag:String}) ASYNC", {"tag": _tag(query_id)})
+            if ended.wait(_KILL_AGAIN_SECONDS):
+                return
+
+    def _limiter(self, lane: Lane) -> anyio.CapacityLimiter:
         if lane not in self._limiters:
             self._limiters[lane] = anyio.CapacityLimiter(LANE_SIZES[lane])
-        return await anyio.to_thread.run_sync(
-            lambda: self.query(sql, parameters, lane=lane, settings=settings, query_id=query_id), limiter=self._limiters[lane]
-        )
+        return self._limiters[lane]
 
     # ---- changes ---------------------------------------------------------
 
@@ -250,6 +281,11 @@ class Warehouse:
                 else:
                     client.close()
             self._slots[lane].release()
+
+
+def _tag(query_id: str) -> str:
+    """What a question begins with."""
+    return f"/*q:{query_id}*/"
 
 
 def connect_server(address: ServerAddress, lane: Lane = "control", *, to_database: bool = True) -> Client:
