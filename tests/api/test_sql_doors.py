@@ -11,11 +11,12 @@ import pytest
 from analytics.privacy.subject import Subject
 from tests.factories.sent_events import send_events
 from tests.fixtures.api import Api, Caller
+from tests.fixtures.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 # Takes far longer than a test waits, and reads next to nothing.
 ENDLESS = "SELECT count() FROM numbers(1000000) AS a CROSS JOIN numbers(1000000) AS b WHERE sipHash64(a.number, b.number) % 7 = 9"
-SECONDS = 60.0
+SECONDS = PATIENCE_SECONDS
 
 
 @pytest.fixture

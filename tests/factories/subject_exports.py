@@ -15,7 +15,7 @@ async def ended_export(api: Api, project: Mapping[str, Any], export_id: str, sec
 
     async def its_end() -> dict[str, Any] | None:
         record = (await api.owner.get(f"/v1/projects/{project['slug']}/subject-exports/{export_id}")).json()
-        return record if record["status"] not in ("requested", "running") else None
+        return None if record["status"] in ("requested", "running") else record
 
     return await eventually(its_end, "the end of an export", seconds)
 

@@ -98,7 +98,7 @@ async def check_shown_to_owner(world: World, route: RouteOf) -> None:
 async def check_own(world: World, route: RouteOf) -> None:
     """Of their own project callers may what RULES say, and meet nothing of the other one."""
     recipe = recipe_of(route)
-    world.forget_counts()
+    world.api.forget_counts()
     reused = await recipe.values(world, world.own)
     for principal in world.principals:
         may = expected(route, principal, True) is GOOD

@@ -10,14 +10,9 @@ from tests.fixtures.api import Api
 from tests.isolation.matrix import check_both, check_other, check_own, check_shown_to_owner, recipe_of
 from tests.isolation.recipes import RECIPES
 from tests.isolation.routes import RouteOf, routes_of
-from tests.isolation.world import World, make_world
+from tests.isolation.world import World
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-async def world(api: Api) -> World:
-    return await make_world(api)
 
 
 async def test_every_route_has_a_recipe_and_every_recipe_a_route(api: Api) -> None:
@@ -41,13 +36,13 @@ async def test_in_their_project_callers_may_what_the_rules_say_and_see_nothing_o
 
 
 async def test_who_is_of_two_projects_has_in_each_the_rights_of_it_alone(world: World) -> None:
-    world.forget_counts()
+    world.api.forget_counts()
     await check_both(world, routes_of(world.api.app_under_test))
 
 
 async def test_a_role_that_counted_in_another_project_would_be_noticed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the best role of somebody were theirs in every project that they are of."""
-    world.forget_counts()
+    world.api.forget_counts()
     really = access.may
 
     def by_the_best_role(principal: access.Principal, project: Project | None, permission: access.Permission) -> bool:

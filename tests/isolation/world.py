@@ -55,10 +55,6 @@ class World:
     own: School
     principals: list[Principal]
 
-    def forget_counts(self) -> None:
-        """Nobody has to wait for what others tried before."""
-        self.api.services.cache.call(lambda client: client.delete("none", *client.keys("rate:*"), *client.keys("brake:*")))  # type: ignore[misc]
-
     async def outsider(self) -> Caller:
         """Somebody new, who is a member of nothing."""
         return await self.api.signed_in(await self.api.make_user())

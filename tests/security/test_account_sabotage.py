@@ -8,24 +8,13 @@ import pytest
 
 from analytics.api import accept_page, browser_session
 from analytics.metadata.audit_trail import AuditTrail
-from tests.fixtures.api import Api
-from tests.isolation.world import World, make_world
+from tests.isolation.world import World
 from tests.security import account_proofs as proofs
 from tests.security.proofs import Proof
 from tests.security.sabotage import Patch, Sabotage, attribute, nothing, statements_say
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("counted_anew")]
 _TEMPLATE = accept_page._template()[:2]
-
-
-@pytest.fixture(scope="module")
-async def world(api: Api) -> World:
-    return await make_world(api)
-
-
-@pytest.fixture(autouse=True)
-def _counted_anew(world: World) -> None:
-    world.forget_counts()
 
 
 @pytest.mark.parametrize("proof", proofs.PROOFS, ids=lambda proof: proof.__name__)

@@ -15,7 +15,7 @@ from analytics.domain.access import ANYBODY
 from tests.fixtures.api import Api, Caller
 from tests.isolation.matrix import recipe_of
 from tests.isolation.routes import RouteOf, routes_of
-from tests.isolation.world import World, make_world
+from tests.isolation.world import World
 
 pytestmark = pytest.mark.anyio
 _P = "/v1/projects/{project}"
@@ -43,11 +43,6 @@ UNRECORDED: Mapping[str, str] = {
 }
 
 
-@pytest.fixture(scope="module")
-async def world(api: Api) -> World:
-    return await make_world(api)
-
-
 async def called(world: World, route: RouteOf, caller: Caller) -> tuple[httpx.Response, list[dict[str, Any]]]:
     """The answer of a call by the route's recipe, and the records that carry its request id."""
     recipe, slug, request_id = recipe_of(route), world.own.slug, uuid4().hex
@@ -66,7 +61,7 @@ async def called(world: World, route: RouteOf, caller: Caller) -> tuple[httpx.Re
 
 
 async def test_each_route_leaves_a_record_or_says_why_not(world: World) -> None:
-    world.forget_counts()
+    world.api.forget_counts()
     silent: list[str] = []
     for route in routes_of(world.api.app_under_test):
         recipe = recipe_of(route)
@@ -82,7 +77,7 @@ async def test_each_route_leaves_a_record_or_says_why_not(world: World) -> None:
 
 
 async def test_each_refusal_leaves_a_record_of_who_wanted_what(world: World) -> None:
-    world.forget_counts()
+    world.api.forget_counts()
     stranger = await world.outsider()
     actor = world.api.services.metadata.audit.names.actor((await stranger.get("/v1/me")).json()["id"])
     refused = 0

@@ -5,23 +5,12 @@ import socket
 import pytest
 
 from tests.factories.sent_events import until_stored
-from tests.fixtures.api import Api
 from tests.isolation.matrix import check_own
 from tests.isolation.routes import routes_of
-from tests.isolation.world import World, make_world
+from tests.isolation.world import World
 from tests.security import proofs
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-async def world(api: Api) -> World:
-    return await make_world(api)
-
-
-@pytest.fixture(autouse=True)
-def _counted_anew(world: World) -> None:
-    world.forget_counts()
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("counted_anew")]
 
 
 async def test_api1_broken_object_level_authorization(world: World) -> None:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from asgi_lifespan import LifespanManager
 
-from analytics.app import create_app
-from tests.fixtures.api import PASSWORD, Api, Caller, make_settings
+from tests.fixtures.api import PASSWORD, Api, Caller, make_settings, started
+from tests.fixtures.patience import eventually
 from tests.fixtures.relay import Relay
 from tests.isolation.matrix import recipe_of
 from tests.isolation.routes import RouteOf, routes_of
@@ -33,12 +32,8 @@ async def relay(postgres_url: str) -> AsyncIterator[Relay]:
 @pytest.fixture
 async def api(relay: Relay, redis_url: str, tmp_path: Path, anyio_backend: object) -> AsyncIterator[Api]:
     settings = make_settings(tmp_path, relay.url, redis_url, drain_timeout_seconds=0)
-    app = create_app(settings)
-    async with (
-        LifespanManager(app, startup_timeout=60, shutdown_timeout=60) as managed,
-        httpx.AsyncClient(transport=httpx.ASGITransport(managed.app, client=(ADDRESS, 1)), base_url="http://service", timeout=60) as client,
-    ):
-        yield Api(client, app.state.services, settings, managed.app, app, ADDRESS)
+    async with started(settings, ADDRESS) as running:
+        yield running
 
 
 def is_told_to_come_again(answer: httpx.Response) -> bool:
@@ -56,7 +51,7 @@ async def test_each_route_that_needs_postgresql_says_so(api: Api, relay: Relay) 
     browser = Caller(api.client, {"cookie": cookie, "x-csrf-token": session.json()["csrf_token"]})
     routes = routes_of(api.app_under_test)
     values = {route.key: await recipe_of(route).values(world, world.own) for route in routes}
-    world.forget_counts()
+    world.api.forget_counts()
     await relay.cut()
 
     async def call(route: RouteOf, caller: Caller) -> httpx.Response:
@@ -79,12 +74,11 @@ async def test_each_route_that_needs_postgresql_says_so(api: Api, relay: Relay) 
                 needs_it = route.permissions if who != "the operator" else route.actions  # who it is, or that it was recorded
                 if needs_it or route.key in SIGNING_IN:
                     assert is_told_to_come_again(answer), told
-            world.forget_counts()
+            world.api.forget_counts()
     finally:
         await relay.mend()
-    for _ in range(100):
-        answer = await person.get("/v1/me")
-        if answer.status_code == 200:
-            return
-        await asyncio.sleep(0.1)
-    pytest.fail(f"nobody is let in again: {answer.status_code} {answer.text}")
+
+    async def is_let_in_again() -> bool:
+        return (await person.get("/v1/me")).status_code == 200
+
+    await eventually(is_let_in_again, "PostgreSQL")

@@ -10,22 +10,11 @@ from analytics.cache.rate_limit import RateLimits
 from analytics.clock import SystemClock
 from analytics.domain.access import RULES, Permission
 from analytics.domain.rate import RateStand
-from tests.fixtures.api import Api
-from tests.isolation.world import World, make_world
+from tests.isolation.world import World
 from tests.security import proofs
 from tests.security.sabotage import Patch, Sabotage, attribute, nothing, statements_say
 
-pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-async def world(api: Api) -> World:
-    return await make_world(api)
-
-
-@pytest.fixture(autouse=True)
-def _counted_anew(world: World) -> None:
-    world.forget_counts()
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("counted_anew")]
 
 
 @pytest.mark.parametrize("proof", proofs.PROOFS, ids=lambda proof: proof.__name__)
