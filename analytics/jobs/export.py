@@ -1,13 +1,13 @@
 """Makes the exports that were asked of this process, also those that it was making when it was killed; and says how far its spool is."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any
 
 import structlog
 
+from analytics.background import running
 from analytics.errors import AnalyticsError
 from analytics.privacy.exporting import Exporting
 from analytics.services import Services
@@ -26,21 +26,12 @@ async def exports_running(services: Services, *, makes: bool, stores: bool) -> A
     ready = services.warehouse_schema.ready
     async with AsyncExitStack() as stack:
         if makes:
-            await stack.enter_async_context(_task(ExportJob(services.exporting, wake, ready.is_set).run()))
+            await stack.enter_async_context(running(ExportJob(services.exporting, wake, ready.is_set).run(), "subject-exports"))
         if stores:
-            await stack.enter_async_context(_task(_StoredReport(services.exporting, services.event_path.watermark).run()))
+            await stack.enter_async_context(
+                running(_StoredReport(services.exporting, services.event_path.watermark).run(), "subject-exports-stored")
+            )
         yield
-
-
-@asynccontextmanager
-async def _task(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    task = asyncio.create_task(work, name="subject-exports")
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 class ExportJob:
