@@ -11,41 +11,23 @@ from typing import Any
 
 from analytics.migrate.clickhouse import migrate_clickhouse
 from analytics.reconcile.run import Progress, RunOptions, reconcile
-from analytics.reconcile.session import Session
 from analytics.warehouse.client import Warehouse, open_warehouse
 from tests.factories.rollup_oracle import expected_tables, stored_tables
 from tests.factories.stored_events import make_event, make_project, store_events
+from tests.stores.counted_session import CountedSession
 
 ROLLUPS = ("event_counts", "user_days", "user_timeline")
 
 
-class KilledSession(Session):
+class KilledSession(CountedSession):
     """Dies at the n-th change: before it, after it was handed over, or after it."""
 
-    def __init__(self, warehouse: Warehouse, changes: int) -> None:
-        super().__init__(warehouse, None)
-        self._changes = changes
-        self._deleting = False
-
-    def _change(self) -> None:
-        self._changes -= 1
-        if self._changes == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def delete(self, *arguments: Any) -> None:
-        self._change()
-        self._deleting = True
-        super().delete(*arguments)
-        self._deleting = False
-
-    def wait_for_deletions(self, table: str) -> None:
-        if self._deleting:
-            self._change()
-        super().wait_for_deletions(table)
+    def end(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def insert(self, *arguments: Any) -> None:
         super().insert(*arguments)
-        self._change()
+        self.change()
 
 
 def prepare(warehouse: Warehouse, note: Path) -> None:

@@ -19,6 +19,7 @@ from analytics.warehouse.client import Warehouse, open_warehouse
 from tests.factories.reconciliations import NONE, NOW, Runs, assert_whole, drift, filled
 from tests.factories.stored_events import StoredEvent, make_event, make_project, store_events
 from tests.fixtures.patience import wait_for
+from tests.stores.counted_session import CountedSession
 
 TABLES = ("events", "event_counts", "user_days", "user_timeline", "event_ids", "reconciliations")
 
@@ -308,34 +309,15 @@ class BrokenOffError(Exception):
     """The process is gone."""
 
 
-class BreakingSession(Session):
+class BreakingSession(CountedSession):
     """Ends the run at its n-th change: before it, or after it was handed over and before anybody knows of it."""
 
-    def __init__(self, warehouse: Warehouse, changes: int) -> None:
-        super().__init__(warehouse, None)
-        self._changes = changes
-        self._deleting = False
-
-    def _change(self) -> None:
-        self._changes -= 1
-        if self._changes == 0:
-            raise BrokenOffError
-
-    def delete(self, *arguments: Any) -> None:
-        self._change()
-        self._deleting = True
-        super().delete(*arguments)
-        self._deleting = False
-
-    def wait_for_deletions(self, table: str) -> None:
-        if self._deleting:
-            self._change()
-        super().wait_for_deletions(table)
+    def end(self) -> None:
+        raise BrokenOffError
 
     def insert(self, *arguments: Any) -> None:
-        self._change()
+        self.change()
         super().insert(*arguments)
-        self._change()
 
 
 def test_a_run_that_is_broken_off_anywhere_is_finished_by_later_ones(tables: Warehouse) -> None:

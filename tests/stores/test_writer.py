@@ -121,6 +121,19 @@ class Bench:
     def drained(self) -> None:
         wait_for(lambda: not self.spool.pending_rows(), "the last checkpoint")
 
+    def store_and_forget(self) -> None:
+        """Both batches under way are stored, and the folder is as it was before: as after a kill."""
+        files = {path.name: path.read_bytes() for path in self.folder.iterdir() if path.is_file()}
+        self.held.open.set()
+        self.drained()
+        self.writer.stop(PATIENCE_SECONDS)
+        self.spool.close()
+        for path in self.folder.iterdir():
+            path.unlink()
+        for name, content in files.items():
+            (self.folder / name).write_bytes(content)
+        self.spool = Spool(self.folder, 10_000_000, sync=False)
+
     def ids(self) -> list[str]:
         """Every stored id, and proof that no table holds another number of events."""
         found = [row[0] for row in self.warehouse.query("SELECT event_id FROM events ORDER BY event_id").rows]
@@ -200,16 +213,7 @@ def test_both_batches_are_finished_by_the_next_process(bench: Bench) -> None:
     """Stopped with one insert done and not checkpointed, and the next decided upon: as after a kill between any two lines."""
     bench.start()
     bench.under_way(*events("a", "b"), then=events("b", "c"))
-    files = {path.name: path.read_bytes() for path in bench.folder.iterdir() if path.is_file()}
-    bench.held.open.set()
-    bench.drained()
-    bench.writer.stop(PATIENCE_SECONDS)
-    bench.spool.close()
-    for path in bench.folder.iterdir():
-        path.unlink()
-    for name, content in files.items():  # the folder as it was when the first insert had begun: both batches are in the tables by now
-        (bench.folder / name).write_bytes(content)
-    bench.spool = Spool(bench.folder, 10_000_000, sync=False)
+    bench.store_and_forget()
     assert bench.spool.pending_rows() == 4
     bench.known = KnownIds(1_000_000)
     bench.writer = bench.make()
@@ -295,17 +299,8 @@ def test_a_view_that_refuses_every_row_puts_none_aside(bench: Bench) -> None:
 def test_counters_are_not_counted_anew_in_the_middle_of_a_recovery(bench: Bench) -> None:
     bench.start()
     bench.under_way(*events("a", "b"), then=events("c"))
-    files = {path.name: path.read_bytes() for path in bench.folder.iterdir() if path.is_file()}
-    bench.held.open.set()
-    bench.drained()
-    bench.writer.stop(PATIENCE_SECONDS)
-    bench.spool.close()
-    for path in bench.folder.iterdir():
-        path.unlink()
-    for name, content in files.items():
-        (bench.folder / name).write_bytes(content)
+    bench.store_and_forget()
     bench.told.clear()
-    bench.spool = Spool(bench.folder, 10_000_000, sync=False)
     bench.known = KnownIds(1_000_000)
     bench.writer = bench.make()
     bench.start()
