@@ -17,7 +17,7 @@ from chdb import _chdb  # pyright: ignore[reportPrivateUsage]
 
 from analytics.errors import AnalyticsError, QueryCancelledError, SqlFailedError, StoreError, WarehouseUnavailableError
 from analytics.fence.analyst_door import OutputFormat, Statistics, TableEstimate, coarse, estimate_of
-from analytics.fence.failures import failure_of
+from analytics.fence.failures import failure_of, require_text
 from analytics.fence.limits import SqlLimits
 from analytics.fence.self_test import FenceProbe, find_faults
 from analytics.warehouse.client import Warehouse
@@ -100,7 +100,7 @@ class EmbeddedAnalystHandle:
 
     def stream(self, sql: str, parameters: Mapping[str, str], output_format: OutputFormat) -> Generator[bytes]:
         """As `AnalystHandle.stream`."""
-        self._begin(sql)
+        self._begin(sql, parameters)
         try:
             self._result = self._connection.send_query(f"{self._tag} {sql}", output_format, params=dict(parameters))
             self._registered = True
@@ -122,7 +122,7 @@ class EmbeddedAnalystHandle:
 
     def estimate(self, sql: str, parameters: Mapping[str, str]) -> Sequence[TableEstimate]:
         """As `AnalystHandle.estimate`."""
-        self._begin(sql)
+        self._begin(sql, parameters)
         try:
             answer = self._connection.query(f"{self._tag} EXPLAIN ESTIMATE {sql}", "TabSeparated", params=dict(parameters))
         except RuntimeError as error:
@@ -171,9 +171,10 @@ class EmbeddedAnalystHandle:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /) -> None:
         self.close()
 
-    def _begin(self, sql: str) -> None:
+    def _begin(self, sql: str, parameters: Mapping[str, str]) -> None:
         if self._used or self._connection is None:
             raise ValueError("a handle is for one query")
+        require_text(sql, parameters)
         self._go_on()
         self._used = True
         if not self._is_one_reading(sql):

@@ -5,6 +5,7 @@ of any other code only its name is said.
 """
 
 import re
+from collections.abc import Mapping
 
 from analytics.errors import AnalyticsError, LimitExceededError, QueryCancelledError, SqlFailedError, WarehouseUnavailableError
 from analytics.fence.limits import LimitName
@@ -126,6 +127,14 @@ def failure_of(text: str) -> AnalyticsError:
         return WarehouseUnavailableError(f"The warehouse did not answer the query (code {code}).")
     name = _NAME.findall(text)
     return SqlFailedError(f"The query failed: {name[-1] if name else code}.")
+
+
+def require_text(sql: str, parameters: Mapping[str, str]) -> None:
+    """Raises SqlFailedError for what no engine can be sent: half a character."""
+    try:
+        "".join([sql, *parameters, *parameters.values()]).encode()
+    except UnicodeEncodeError as error:
+        raise SqlFailedError("The query holds half a character.") from error
 
 
 def clean(text: str) -> str:

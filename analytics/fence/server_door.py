@@ -19,7 +19,7 @@ import msgspec
 
 from analytics.errors import AnalyticsError, QueryCancelledError, StoreError, WarehouseUnavailableError
 from analytics.fence.analyst_door import OutputFormat, Statistics, TableEstimate, coarse, estimate_of
-from analytics.fence.failures import failure_of
+from analytics.fence.failures import failure_of, require_text
 from analytics.fence.limits import SqlLimits
 from analytics.fence.self_test import FenceProbe, find_faults
 from analytics.fence.server_rights import ServerRights
@@ -146,7 +146,7 @@ class ServerAnalystHandle:
 
     def stream(self, sql: str, parameters: Mapping[str, str], output_format: OutputFormat) -> Generator[bytes]:
         """As `AnalystHandle.stream`."""
-        self._begin()
+        self._begin(sql, parameters)
         try:
             response = self._answer(sql, {**_as_options(parameters), "default_format": output_format})
             yield from self._body(response)
@@ -158,7 +158,7 @@ class ServerAnalystHandle:
 
     def estimate(self, sql: str, parameters: Mapping[str, str]) -> Sequence[TableEstimate]:
         """As `AnalystHandle.estimate`."""
-        self._begin()
+        self._begin(sql, parameters)
         try:
             response = self._answer(f"EXPLAIN ESTIMATE {sql}", {**_as_options(parameters), "default_format": "TabSeparated"})
             answer = b"".join(self._body(response)).decode()
@@ -204,9 +204,10 @@ class ServerAnalystHandle:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /) -> None:
         self.close()
 
-    def _begin(self) -> None:
+    def _begin(self, sql: str, parameters: Mapping[str, str]) -> None:
         if self._used or self._closed:
             raise ValueError("a handle is for one query")
+        require_text(sql, parameters)
         self._go_on()
         self._used = True
 
