@@ -10,6 +10,10 @@ QUESTION_SETTINGS: Mapping[str, Any] = {
     "result_overflow_mode": "throw",
     "max_threads": 2,
     "session_timezone": "UTC",
+    # Files are read by the thread that needs them: what was stored of late is in memory, and handing each read of each part to another
+    # thread costs more than the read.
+    "local_filesystem_read_method": "pread",
+    "use_query_condition_cache": 0,
 }
 
 # While a question of the service runs, the queries of analysts, which have the number below, pause between two blocks.

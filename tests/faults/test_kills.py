@@ -56,9 +56,9 @@ def check(group: Group, killer: KillRun) -> None:
     totals = {source: reader.total(source) for source in ("raw", "rollup")}
     reader.close()
     stored = group.stored()
+    log.expect_exactly(stored)
     assert sorted(listed) == sorted(stored.contents), "the list of events has each id once"
     assert totals == {"raw": len(listed), "rollup": len(listed)}
-    log.expect_exactly(stored)
     assert log.acknowledged == stored.contents.keys(), "every batch was sent until it was answered"
 
 
