@@ -8,8 +8,9 @@ export PYTHONNOUSERSITE := 1
 
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
-# One test process a processor, but no more than 4: each has a ClickHouse, a PostgreSQL and a Valkey of its own.
-PARALLEL := -n logical --maxprocesses 4 --dist worksteal
+# One test process a processor and one more, since tests wait for processes half of the time; but no more than 5 in all: each has a
+# ClickHouse, a PostgreSQL and a Valkey of its own.
+PARALLEL := -n $(shell n=$$(( $$(nproc) + 1 )); echo $$(( n > 5 ? 5 : n ))) --dist worksteal
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12

@@ -47,7 +47,10 @@ class SqlLimits:
             "max_ast_elements": 50_000,
             "max_expanded_ast_elements": 200_000,
             "max_subquery_depth": 100,
-            "function_range_max_elements_in_block": 50_000_000,
+            # A call that compares each element of one array with each of another ends when it ends, whatever the limits say: arrays made
+            # of nothing are short, and a call sees few rows at once.
+            "function_range_max_elements_in_block": 100_000,
+            "max_block_size": 4096,
             # Both would answer one tenant's question from what another's left behind.
             "use_query_cache": 0,
             "use_query_condition_cache": 0,

@@ -18,7 +18,7 @@ from tests.fixtures.engines import _database
 from tests.fixtures.patience import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.anyio
-PARTS = {"clickhouse", "postgres", "redis", "migrations", "keys", "spool", "writer"}
+PARTS = {"clickhouse", "postgres", "redis", "migrations", "keys", "spool", "writer", "sql"}
 
 
 @pytest.fixture(scope="module")

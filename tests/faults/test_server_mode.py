@@ -129,7 +129,7 @@ def test_with_every_store_by_url_nothing_is_embedded_and_everything_works(
     assert all(check(group, part)["ok"] for part in ("clickhouse", "migrations", "writer", "postgres", "redis"))
     expect_once(group, clickhouse_server, name, sender.log)
 
-    assert len(group.service.family()) == 2, "a supervisor and a worker"
+    assert len(group.service.family()) == 3, "a supervisor, a worker and its decoder"
     assert not {"clickhouse", "postgres", "valkey"} & {entry.name for entry in group.data_dir.iterdir()}
     urls = {setting: group.settings[setting] for setting in ("clickhouse_url", "postgres_url", "redis_url")}
     code, checks, _ = doctor(data_dir=str(group.data_dir), **urls)

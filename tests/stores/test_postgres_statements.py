@@ -28,6 +28,9 @@ def test_each_statement_fits_the_schema(file: str, postgres_url: str) -> None:
     assert statements
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         for number, statement in enumerate(statements.values()):
+            if statement.sql.strip().upper().startswith("VACUUM"):  # cannot be prepared, but run
+                connection.execute(statement.sql.encode())
+                continue
             connection.execute(f"PREPARE s{number} AS ".encode() + numbered(statement))
 
 
