@@ -102,6 +102,7 @@ def create_app(settings: Settings, bootstrapped: Callable[[BootstrapResult], Non
             yield {"services": services}
 
     app = Application(
+        redirect_slashes=False,  # it would send a client, with what it has in hand, to an address made of its own Host header
         title="Analytics",
         version="1",
         description="Events in over HTTP, stored exactly once, counted in real time. Errors are RFC 9457 problems.",

@@ -1,6 +1,7 @@
 """Places for queries of analysts: so many at once in this process and of one caller, so many waiting, and no more.
 
-The one thing to know: a free place goes to whoever waits whose project runs the fewest, so one busy project holds up nobody else.
+The one thing to know: one project never takes all places, and a free one goes to whoever waits whose project runs the fewest, so one busy
+project holds up nobody else.
 """
 
 import asyncio
@@ -98,7 +99,11 @@ class Places:
                 self._waiting.remove(wanted)
 
     def _fits(self, wanted: _Waiting) -> bool:
-        return self.taken < self._at_once and self._of_caller[wanted.project_id, wanted.caller] < wanted.most
+        return (
+            self.taken < self._at_once
+            and self._of_project[wanted.project_id] < max(1, self._at_once - 1)
+            and self._of_caller[wanted.project_id, wanted.caller] < wanted.most
+        )
 
     def _enter(self, wanted: _Waiting) -> None:
         self._of_project[wanted.project_id] += 1

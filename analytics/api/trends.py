@@ -11,7 +11,7 @@ from analytics.api.schemas.trends import TrendsAnswer, TrendsQuestion
 from analytics.domain.access import Permission
 from analytics.errors import ForbiddenError
 from analytics.metadata.pool import Change
-from analytics.query.catalog import is_personal
+from analytics.query.persons import shows_persons
 
 router = APIRouter(prefix="/v1/projects/{project}", tags=["questions"])
 
@@ -22,9 +22,9 @@ async def ask_trends(
 ) -> TrendsAnswer:
     """Count events, users, or the numbers of a property, by calendar bucket, exactly."""
     spec = question.spec(access.project, services.clock.now())
-    personal = spec.breakdown is not None and is_personal(spec.breakdown.property)
+    personal = shows_persons(spec, access.project.personal_fields)
     if personal and not access.may(Permission.READ_EVENTS):
-        raise ForbiddenError("A breakdown by this column shows persons: it needs a token with the scope personal-data.")
+        raise ForbiddenError("This question is about single persons: it needs a token with the scope personal-data.")
     project_id = access.project.id
     asked = Change(access.actor, "query.trends", project_id, project_id, after={"source": question.source, "personal": personal})
     if personal:

@@ -54,6 +54,8 @@ class SqlLimits:
             # Both would answer one tenant's question from what another's left behind.
             "use_query_cache": 0,
             "use_query_condition_cache": 0,
+            # The ranges of an index are those of whole granules, of which a neighbour may have a part.
+            "use_skip_indexes": 0,
             "allow_ddl": 0,
             "allow_introspection_functions": 0,
             "session_timezone": "UTC",

@@ -172,10 +172,31 @@ async def test_numbers_are_for_analysts_and_tokens_that_read(api: Api) -> None:
     assert (await (await api.member(project, "analyst")).post(path, {"series": [{}]})).status_code == 200
     reader = await api.token(project, ["read"])
     assert (await reader.post(path, {"series": [{}]})).status_code == 200
+    sees_persons = await api.token(project, ["read", "personal-data"])
     for name in ("user_id", "context.ip"):
-        persons = {"series": [{}], "breakdown": {"property": name}}
-        assert (await reader.post(path, persons)).status_code == 403
-        assert (await (await api.token(project, ["read", "personal-data"])).post(path, persons)).status_code == 200
+        one = {"property": name, "operator": "starts_with", "value": "1"}
+        for persons in (
+            {"series": [{}], "breakdown": {"property": name}},
+            {"series": [{}], "filters": {"not": {"or": [one]}}},
+            {"series": [{"filters": one}]},
+        ):
+            assert (await reader.post(path, persons)).status_code == 403
+            assert (await sees_persons.post(path, persons)).status_code == 200
+        there = {"property": name, "operator": "is_set"}
+        assert (await reader.post(path, {"series": [{}], "filters": there})).status_code == 200
+
+
+async def test_a_projects_own_personal_fields_are_asked_about_by_those_who_may_see_persons(api: Api) -> None:
+    project = await api.make_project()
+    changed = await (await api.member(project, "admin")).patch(
+        f"/v1/projects/{project['slug']}", {"personal_fields": {"properties.email": "hash"}}
+    )
+    assert changed.status_code == 200
+    reader = await api.token(project, ["read"])
+    one = {"property": "properties.email", "operator": "eq", "value": "a@example.com"}
+    path = f"/v1/projects/{project['slug']}/trends"
+    assert (await reader.post(path, {"series": [{}], "filters": one})).status_code == 403
+    assert (await reader.post(path, {"series": [{}], "breakdown": {"property": "properties.email"}})).status_code == 403
 
 
 def nested(depth: int) -> dict[str, Any]:

@@ -16,7 +16,11 @@ from tests.isolation.matrix import call, recipe_of
 from tests.isolation.routes import routes_of
 from tests.isolation.world import World
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    # What makes the cases does so now and then, which is not ours to mend.
+    pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
+]
 EXAMPLES = 12
 # A body, a path or a query of nonsense must be refused by one of these, or be no nonsense.
 REFUSALS = {400, 401, 403, 404, 405, 409, 413, 415, 422, 429}

@@ -116,7 +116,7 @@ SELECT JSONType(properties, 'tags'), JSONExtract(properties, 'tags', 'Array(Stri
 
 -- name: json_value
 -- rows: [["0.2"]]
-SELECT JSON_VALUE(properties, '$.price.vat.rate') FROM events WHERE event_id = 'e-07'
+SELECT JSONExtractRaw(properties, 'price', 'vat', 'rate') FROM events WHERE event_id = 'e-07'
 
 -- name: key_frequencies
 -- rows: [["course_id", 12], ["lesson_id", 9], ["title", 9], ["attempt", 5]]

@@ -22,19 +22,31 @@ async def settle() -> None:
 
 
 async def test_a_free_place_goes_to_the_project_that_runs_the_fewest() -> None:
-    places, entered, leave = Places(2, 10, 60), list[str](), asyncio.Event()
+    places, entered, leave = Places(3, 10, 60), list[str](), asyncio.Event()
     first = asyncio.Event()
     tasks = [asyncio.create_task(take(places, entered, "busy", "a", "b1", 9, first))]
     tasks += [asyncio.create_task(take(places, entered, "busy", "a", f"b{n}", 9, leave)) for n in (2, 3)]
-    tasks += [asyncio.create_task(take(places, entered, "quiet", "q", "q1", 9, leave))]
+    tasks += [asyncio.create_task(take(places, entered, name, "q", f"{name}1", 9, leave)) for name in ("third", "quiet")]
     await settle()
-    assert entered == ["b1", "b2"]
+    assert entered == ["b1", "b2", "third1"]
     first.set()
     await settle()
-    assert entered == ["b1", "b2", "q1"], "b3 came first, but its project runs one already"
+    assert entered == ["b1", "b2", "third1", "quiet1"], "b3 came first, but its project runs one already"
     leave.set()
     await asyncio.gather(*tasks)
     assert entered[-1] == "b3"
+    assert places.taken == places.queued == 0
+
+
+async def test_one_project_never_takes_all_places() -> None:
+    places, entered, leave = Places(2, 10, 60), list[str](), asyncio.Event()
+    tasks = [asyncio.create_task(take(places, entered, "busy", f"c{n}", f"b{n}", 9, leave)) for n in range(3)]
+    await settle()
+    tasks += [asyncio.create_task(take(places, entered, "quiet", "q", "q1", 9, leave))]
+    await settle()
+    assert entered == ["b0", "q1"]
+    leave.set()
+    await asyncio.gather(*tasks)
     assert places.taken == places.queued == 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
+from analytics.metadata.secrets import make_token
 from analytics.telemetry.logging import MASK, configure_logging, log_context, mask_text
 
 SECRETS = [
@@ -78,6 +79,12 @@ def test_no_secret_reaches_the_log(out: io.StringIO, log_format: Any, secret: st
     text = out.getvalue()
     assert text.count(MASK) >= 8
     assert secret not in text
+
+
+@pytest.mark.parametrize("prefix", ["wk", "at", "rt", "bs", "in", "pr"])
+def test_every_kind_of_secret_that_we_hand_out_is_known_by_its_prefix(prefix: str) -> None:
+    secret = make_token(prefix)
+    assert mask_text(f"x {secret} y") == f"x {prefix}_{MASK} y"
 
 
 def test_what_is_no_secret_stays_readable() -> None:
