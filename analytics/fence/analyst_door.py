@@ -55,9 +55,10 @@ def coarse(rows_read: int, bytes_read: int, peak_memory_bytes: int, elapsed_seco
     return Statistics(rows, -(-bytes_read // GRANULE_BYTES) * GRANULE_BYTES, peak_memory_bytes, elapsed_seconds)
 
 
-def estimate_of(table: str, parts: int, marks: int) -> TableEstimate:
-    """As `coarse`, for an estimate."""
-    return TableEstimate(table, parts, marks * GRANULE_ROWS, marks)
+def estimates_of(answer: str) -> Sequence[TableEstimate]:
+    """As `coarse`, for the engine's answer to EXPLAIN ESTIMATE as TabSeparated."""
+    lines = (line.split("\t") for line in answer.splitlines())
+    return [TableEstimate(table, int(parts), int(marks) * GRANULE_ROWS, int(marks)) for _, table, parts, _, marks in lines]
 
 
 class AnalystHandle(Protocol):

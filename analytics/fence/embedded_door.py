@@ -7,7 +7,6 @@ the header of an answer without rows, so its C connection is used as it is.
 
 import re
 import threading
-import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -15,13 +14,14 @@ from typing import Any, Self, cast
 
 from chdb import _chdb  # pyright: ignore[reportPrivateUsage]
 
-from analytics.errors import AnalyticsError, QueryCancelledError, SqlFailedError, StoreError, WarehouseUnavailableError
-from analytics.fence.analyst_door import OutputFormat, Statistics, TableEstimate, coarse, estimate_of
-from analytics.fence.failures import failure_of, require_text
+from analytics.errors import AnalyticsError, SqlFailedError, StoreError, WarehouseUnavailableError
+from analytics.fence.analyst_door import OutputFormat, Statistics, TableEstimate, coarse, estimates_of
 from analytics.fence.limits import SqlLimits
+from analytics.fence.query_life import QueryLife
 from analytics.fence.self_test import FenceProbe, find_faults
 from analytics.warehouse.client import Warehouse
 from analytics.warehouse.embedded_users import ANALYST_ROLE, CARRIER, SERVICE_ROLE
+from analytics.warehouse.setting_text import setting_text
 
 _engine = cast(Any, _chdb)
 HANDLES = 8
@@ -89,14 +89,10 @@ class EmbeddedAnalystHandle:
         self._kill = kill
         self._release = release
         self._result: Any = None
-        self._used = False
+        self._life = QueryLife()
         self._registered = False
-        self._ended = threading.Event()
-        self._cancelled = threading.Event()
         self._rows_read = 0
         self._bytes_read = 0
-        self._started = time.perf_counter()
-        self._elapsed: float | None = None
 
     def stream(self, sql: str, parameters: Mapping[str, str], output_format: OutputFormat) -> Generator[bytes]:
         """As `AnalystHandle.stream`."""
@@ -105,7 +101,7 @@ class EmbeddedAnalystHandle:
             self._result = self._connection.send_query(f"{self._tag} {sql}", output_format, params=dict(parameters))
             self._registered = True
             while True:
-                self._go_on()
+                self._life.go_on()
                 chunk = self._connection.streaming_fetch_result(self._result)
                 self._rows_read += chunk.storage_rows_read()
                 self._bytes_read += chunk.storage_bytes_read()
@@ -114,10 +110,10 @@ class EmbeddedAnalystHandle:
                     yield content
                 if chunk.rows_read() == 0:  # the end, or all of an answer without rows
                     break
-            self._go_on()
-            self._end()
+            self._life.go_on()
+            self._life.end()
         except RuntimeError as error:
-            self._end()
+            self._life.end()
             raise self._failure(error) from None
 
     def estimate(self, sql: str, parameters: Mapping[str, str]) -> Sequence[TableEstimate]:
@@ -128,26 +124,24 @@ class EmbeddedAnalystHandle:
         except RuntimeError as error:
             raise self._failure(error) from None
         finally:
-            self._end()
-        lines = (line.split("\t") for line in str(answer).splitlines())
-        return [estimate_of(table, int(parts), int(marks)) for _, table, parts, _, marks in lines]
+            self._life.end()
+        return estimates_of(str(answer))
 
     @property
     def statistics(self) -> Statistics:
         """As `AnalystHandle.statistics`. The engine does not say how much memory the query took."""
-        elapsed = self._elapsed if self._elapsed is not None else time.perf_counter() - self._started
-        return coarse(self._rows_read, self._bytes_read, 0, elapsed)
+        return coarse(self._rows_read, self._bytes_read, 0, self._life.elapsed_seconds)
 
     def cancel(self) -> None:
         """As `AnalystHandle.cancel`."""
-        self._cancelled.set()
+        self._life.cancelled.set()
         for _ in range(_KILLS):
             known = self._registered
             with suppress(StoreError):  # the next one may pass
                 self._kill(self._tag)
                 if known:
                     return
-            if self._ended.wait(_KILL_AGAIN_SECONDS) or not self._used:
+            if self._life.ended.wait(_KILL_AGAIN_SECONDS) or not self._life.begun:
                 return
 
     def close(self) -> None:
@@ -156,10 +150,10 @@ class EmbeddedAnalystHandle:
             return
         connection, self._connection = self._connection, None
         try:
-            if self._result is not None and not self._ended.is_set():
+            if self._result is not None and not self._life.ended.is_set():
                 with suppress(RuntimeError):
                     connection.streaming_cancel_query(self._result)
-            self._end()
+            self._life.end()
             self._result = None
             connection.close()
         finally:
@@ -172,13 +166,11 @@ class EmbeddedAnalystHandle:
         self.close()
 
     def _begin(self, sql: str, parameters: Mapping[str, str]) -> None:
-        if self._used or self._connection is None:
+        if self._connection is None:
             raise ValueError("a handle is for one query")
-        require_text(sql, parameters)
-        self._go_on()
-        self._used = True
+        self._life.begin(sql, parameters)
         if not self._is_one_reading(sql):
-            self._end()
+            self._life.end()
             raise SqlFailedError("The query is not one SELECT.")
 
     def _is_one_reading(self, sql: str) -> bool:
@@ -186,32 +178,14 @@ class EmbeddedAnalystHandle:
         found = self._connection.classify_query(sql)
         return bool(found["statement_count"] == 1 and found["query_class"] == _engine.query_class.READ_ONLY)
 
-    def _go_on(self) -> None:
-        if self._cancelled.is_set():
-            raise QueryCancelledError("The query was cancelled.")
-
-    def _end(self) -> None:
-        if self._elapsed is None:
-            self._elapsed = time.perf_counter() - self._started
-        self._ended.set()
-
     def _failure(self, error: RuntimeError) -> AnalyticsError:
-        if self._cancelled.is_set():
-            return QueryCancelledError("The query was cancelled.")
         text = str(error)
-        if "Streaming query is not supported" in text:
+        if "Streaming query is not supported" in text and not self._life.cancelled.is_set():
             return SqlFailedError("The query is not one SELECT.")
-        return failure_of(text)
+        return self._life.failure(text)
 
 
 def analyst_session(project_id: str, limits: SqlLimits) -> Sequence[str]:
     """The statements that make a connection an analyst's, for good. `readonly` comes last: it closes the door behind itself."""
     settings = {**limits.settings(), CARRIER: project_id, "readonly": 1}
-    return f"SET ROLE {ANALYST_ROLE}", f"SET {', '.join(f'{name} = {_literal(value)}' for name, value in settings.items())}"
-
-
-def _literal(value: int | str) -> str:
-    if isinstance(value, int):
-        return str(value)
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    return f"SET ROLE {ANALYST_ROLE}", f"SET {setting_text(settings)}"

@@ -17,10 +17,10 @@ from typing import Self
 import httpx
 import msgspec
 
-from analytics.errors import AnalyticsError, QueryCancelledError, StoreError, WarehouseUnavailableError
-from analytics.fence.analyst_door import OutputFormat, Statistics, TableEstimate, coarse, estimate_of
-from analytics.fence.failures import failure_of, require_text
+from analytics.errors import StoreError, WarehouseUnavailableError
+from analytics.fence.analyst_door import OutputFormat, Statistics, TableEstimate, coarse, estimates_of
 from analytics.fence.limits import SqlLimits
+from analytics.fence.query_life import QueryLife
 from analytics.fence.self_test import FenceProbe, find_faults
 from analytics.fence.server_rights import ServerRights
 from analytics.warehouse.client import CONNECT_SECONDS, Warehouse
@@ -136,13 +136,10 @@ class ServerAnalystHandle:
         self._limits = limits
         self._release = release
         self._response: httpx.Response | None = None
-        self._used = False
+        self._life = QueryLife()
         self._closed = False
-        self._ended = threading.Event()
-        self._cancelled = threading.Event()
         self._seen = (0, 0, 0)
-        self._sampled_at = self._started = time.perf_counter()
-        self._elapsed: float | None = None
+        self._sampled_at = time.perf_counter()
 
     def stream(self, sql: str, parameters: Mapping[str, str], output_format: OutputFormat) -> Generator[bytes]:
         """As `AnalystHandle.stream`."""
@@ -150,11 +147,11 @@ class ServerAnalystHandle:
         try:
             response = self._answer(sql, {**_as_options(parameters), "default_format": output_format})
             yield from self._body(response)
-            self._go_on()
+            self._life.go_on()
         except httpx.HTTPError as error:
-            raise self._failure("") from error
+            raise self._life.failure("") from error
         finally:
-            self._end()
+            self._life.end()
 
     def estimate(self, sql: str, parameters: Mapping[str, str]) -> Sequence[TableEstimate]:
         """As `AnalystHandle.estimate`."""
@@ -163,27 +160,25 @@ class ServerAnalystHandle:
             response = self._answer(f"EXPLAIN ESTIMATE {sql}", {**_as_options(parameters), "default_format": "TabSeparated"})
             answer = b"".join(self._body(response)).decode()
         except httpx.HTTPError as error:
-            raise self._failure("") from error
+            raise self._life.failure("") from error
         finally:
-            self._end()
-        lines = (line.split("\t") for line in answer.splitlines())
-        return [estimate_of(table, int(parts), int(marks)) for _, table, parts, _, marks in lines]
+            self._life.end()
+        return estimates_of(answer)
 
     @property
     def statistics(self) -> Statistics:
         """As `AnalystHandle.statistics`; of a long stream as it was half a second before its end."""
-        elapsed = self._elapsed if self._elapsed is not None else time.perf_counter() - self._started
-        return coarse(*self._seen, elapsed)
+        return coarse(*self._seen, self._life.elapsed_seconds)
 
     def cancel(self) -> None:
         """As `AnalystHandle.cancel`."""
-        self._cancelled.set()
+        self._life.cancelled.set()
         for _ in range(_KILLS):
-            if not self._used or self._ended.is_set():
+            if not self._life.begun or self._life.ended.is_set():
                 return
             with suppress(StoreError):
                 self._door.kill(self._query_id)
-            if self._ended.wait(_KILL_AGAIN_SECONDS):
+            if self._life.ended.wait(_KILL_AGAIN_SECONDS):
                 return
 
     def close(self) -> None:
@@ -194,7 +189,7 @@ class ServerAnalystHandle:
         try:
             if self._response is not None:
                 self._response.close()  # the server ends a reading query whose reader has gone
-            self._end()
+            self._life.end()
         finally:
             self._release()
 
@@ -205,11 +200,9 @@ class ServerAnalystHandle:
         self.close()
 
     def _begin(self, sql: str, parameters: Mapping[str, str]) -> None:
-        if self._used or self._closed:
+        if self._closed:
             raise ValueError("a handle is for one query")
-        require_text(sql, parameters)
-        self._go_on()
-        self._used = True
+        self._life.begin(sql, parameters)
 
     def _answer(self, sql: str, options: Mapping[str, str]) -> httpx.Response:
         """The answer of the server, which has begun well."""
@@ -218,7 +211,7 @@ class ServerAnalystHandle:
             self._door.make_role(self._project_id)
             response, refusal = self._ask(sql, options)
         if refusal:
-            raise self._failure(refusal)
+            raise self._life.failure(refusal)
         return response
 
     def _ask(self, sql: str, options: Mapping[str, str]) -> tuple[httpx.Response, str]:
@@ -243,11 +236,11 @@ class ServerAnalystHandle:
         held = b""
         chunks = response.iter_raw()
         for chunk in chunks:
-            self._go_on()
+            self._life.go_on()
             held += chunk
             at = held.find(marker)
             if at >= 0:
-                raise self._failure((held[at + len(marker) :] + _rest(chunks)).decode("utf-8", "replace"))
+                raise self._life.failure((held[at + len(marker) :] + _rest(chunks)).decode("utf-8", "replace"))
             if len(held) > keep:
                 yield held[:-keep]
                 held = held[-keep:]
@@ -265,20 +258,6 @@ class ServerAnalystHandle:
         if now - self._sampled_at >= _SAMPLE_SECONDS:
             self._sampled_at = now
             self._seen = self._door.sample(self._query_id) or self._seen
-
-    def _go_on(self) -> None:
-        if self._cancelled.is_set():
-            raise QueryCancelledError("The query was cancelled.")
-
-    def _end(self) -> None:
-        if self._elapsed is None:
-            self._elapsed = time.perf_counter() - self._started
-        self._ended.set()
-
-    def _failure(self, text: str) -> AnalyticsError:
-        if self._cancelled.is_set():
-            return QueryCancelledError("The query was cancelled.")
-        return failure_of(text)
 
 
 def _rest(chunks: Iterator[bytes]) -> bytes:

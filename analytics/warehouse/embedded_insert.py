@@ -11,20 +11,16 @@ from typing import Any
 from clickhouse_connect.driver.binding import quote_identifier
 from clickhouse_connect.driver.client import Client
 
+from analytics.warehouse.setting_text import setting_text
+
 
 def insert_from_memory(client: Client, table: str, columns: Sequence[str], payload: bytes, settings: Mapping[str, Any]) -> None:
     """Insert an Arrow stream. Setting values are numbers or texts of our own; raises the driver's errors."""
     names = ", ".join(map(quote_identifier, columns))
-    chosen = ", ".join(f"{name} = {_literal(value)}" for name, value in settings.items())
     descriptor = os.memfd_create("insert")
     with os.fdopen(descriptor, "wb") as file:
         file.write(payload)
         file.flush()
-        client.command(f"INSERT INTO {table} ({names}) FROM INFILE '/proc/self/fd/{descriptor}' SETTINGS {chosen} FORMAT ArrowStream")
-
-
-def _literal(value: object) -> str:
-    if isinstance(value, (int, float)):
-        return str(value)
-    text = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{text}'"
+        client.command(
+            f"INSERT INTO {table} ({names}) FROM INFILE '/proc/self/fd/{descriptor}' SETTINGS {setting_text(settings)} FORMAT ArrowStream"
+        )
