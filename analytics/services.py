@@ -15,6 +15,7 @@ from functools import partial
 import anyio.to_thread
 import structlog
 
+from analytics.answers.runner import Answers
 from analytics.background import running
 from analytics.cache.connection import Cache
 from analytics.cache.live import LiveCounters
@@ -98,6 +99,7 @@ class Services:
     erasing: Erasing
     exporting: Exporting
     sql: SqlPath
+    answers: Answers
     sql_history_keep: timedelta
 
 
@@ -184,6 +186,7 @@ async def open_services(
         erasing = Erasing(
             erasures, metadata.database, warehouse, clock, stores, hold=hold, settle_seconds=SETTLE_SECONDS if hold is None else 0.0
         )
+        questions = Questions(warehouse, clock, event_path.watermark, metrics, metadata.personal)
         yield Services(
             clock=clock,
             metrics=metrics,
@@ -203,7 +206,7 @@ async def open_services(
             live_tickets=Tickets(cache),
             rate_limits=rate_limits,
             health=health,
-            questions=Questions(warehouse, clock, event_path.watermark, metrics, metadata.personal),
+            questions=questions,
             stored_events=StoredEvents(warehouse, clock),
             rejected_events=RejectedEvents(warehouse, clock),
             reconciliations=Reconciliations(warehouse, clock, metrics, wanted, hold=hold, watermark=event_path.watermark),
@@ -211,6 +214,7 @@ async def open_services(
             erasing=erasing,
             exporting=exporting,
             sql=sql,
+            answers=Answers(sql.queries, questions, clock),
             sql_history_keep=timedelta(days=settings.sql_history_days),
         )
 

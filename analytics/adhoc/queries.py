@@ -20,6 +20,7 @@ from analytics.domain.sql_policy import Changes, SqlPolicy, policies, role_of
 from analytics.errors import AnalyticsError, ConflictError, NotFoundError, QueryCancelledError, RequestError, StoreError
 from analytics.metadata.sql_history import SqlEnd, SqlHistory, SqlQuery, SqlStatus
 from analytics.metadata.sql_limits import SqlLimitChanges
+from analytics.query.result import Source
 
 _log = structlog.get_logger("analytics.adhoc")
 _ROLLUPS = frozenset({"events"})
@@ -64,6 +65,10 @@ class AdhocQueries:
         """The limits of one caller. Raises MetadataUnavailableError."""
         return (await self.policies(project))[role_of(principal, project)]
 
+    async def charge(self, project: Project, caller: str, policy: SqlPolicy) -> None:
+        """Count a query against what its caller may ask an hour. Raises OverRateError."""
+        await self._rates.charge_hour("SQL queries", f"{project.id} {caller}", policy.queries_per_hour)
+
     @asynccontextmanager
     async def running(self, asked: AskedSql) -> AsyncGenerator[RunningSql]:
         """`asked` under way as long as the block runs; what becomes of it is kept.
@@ -73,7 +78,7 @@ class AdhocQueries:
         self.door.require_on()
         project = asked.project
         policy = await self.policy(asked.principal, project)
-        await self._rates.charge_hour("SQL queries", f"{project.id} {asked.actor}", policy.queries_per_hour)
+        await self.charge(project, asked.actor, policy)
         checked = await self._checked(asked)
         await self.history.begin(self._kept(asked, checked.tables))
         wanted = WantedSql(asked.query_id, project.id, asked.actor, policy, checked, asked.format, asked.max_rows, explain=asked.explain)
@@ -151,7 +156,7 @@ class AdhocQueries:
             _log.warning("the end of a query could not be kept", query_id=asked.query_id, code=error.code)
 
 
-def source_of(tables: Sequence[str]) -> str:
+def source_of(tables: Sequence[str]) -> Source:
     """`raw`, `rollup` or `mixed`, by the tables that were read."""
     kinds = {table in _ROLLUPS for table in tables}
     return "mixed" if len(kinds) > 1 else "rollup" if False in kinds else "raw"

@@ -83,17 +83,17 @@ class AccessCheck:
                 raise
         slug = request.path_params.get("project")
         project = services.keys.project_by_slug(slug) if slug is not None else None
-        admit(services, principal, project, self.permission)
+        admit(services, principal, project, self.permission, request.path_params.get("name"))
         access = Access(principal, project)
         if self.action is not None:
             await record_request(services, request, access, self.action)
         return access
 
 
-def admit(services: Services, principal: Principal, project: Project | None, permission: Permission) -> None:
+def admit(services: Services, principal: Principal, project: Project | None, permission: Permission, endpoint: str | None = None) -> None:
     """Let `principal` do `permission` in `project`, as `require` decides; whom it refuses is recorded."""
     try:
-        require(principal, project, permission)
+        require(principal, project, permission, endpoint)
     except (ForbiddenError, NotFoundError):
         record_refusal(services, _actor(principal), permission, project)
         raise

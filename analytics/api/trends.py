@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
+from analytics.answers.trends_body import TrendsQuestion
 from analytics.api.asker import CurrentAsker
 from analytics.api.auth import Access, Allowed
 from analytics.api.dependencies import OpenServices
-from analytics.api.schemas.trends import TrendsAnswer, TrendsQuestion
+from analytics.api.schemas.trends import TrendsAnswer
 from analytics.domain.access import Permission
 from analytics.errors import ForbiddenError
 from analytics.metadata.pool import Change

@@ -39,6 +39,11 @@ class Scope(StrEnum):
 ENDPOINT_SCOPE = re.compile(r"endpoint:[a-z0-9][a-z0-9_-]{0,99}\Z")
 
 
+def endpoint_scope(name: str) -> str:
+    """The scope of a token that may read this published query."""
+    return f"endpoint:{name}"
+
+
 def check_scopes(scopes: list[str]) -> tuple[str, ...]:
     """`scopes` without repeats, in order. Raises InvalidRequestError naming those that do not exist."""
     wrong = [
@@ -68,6 +73,17 @@ class Permission(StrEnum):
     RUN_SQL = "run-sql"  # and see one's own queries; each is recorded by itself, before it runs
     MANAGE_SQL = "manage-sql"  # see and end everybody's
     SET_SQL_LIMITS = "set-sql-limits"  # what queries may cost
+    READ_SAVED = "read-saved"  # saved queries: their text, their versions, their answers
+    EDIT_SAVED = "edit-saved"
+    READ_ENDPOINT = "read-endpoint"  # a published query: of a token with its name among the scopes, or of a member
+    READ_DASHBOARDS = "read-dashboards"
+    EDIT_DASHBOARDS = "edit-dashboards"
+    SHARE_DASHBOARDS = "share-dashboards"  # with whoever has the link
+    READ_ROLLUPS = "read-rollups"
+    EDIT_ROLLUPS = "edit-rollups"
+    READ_ALERTS = "read-alerts"
+    EDIT_ALERTS = "edit-alerts"
+    SET_SUPPRESSION = "set-suppression"  # how small a group may be shown
     ERASE = "erase"  # remove a person from every store, and see the receipts
     EXPORT_SUBJECT = "export-subject"  # take out all that is kept of a person, personal fields in clear
     # over all projects
@@ -109,6 +125,17 @@ RULES: Mapping[Permission, Rule] = {
     Permission.RUN_SQL: Rule(Role.ANALYST, _scopes(Scope.SQL)),
     Permission.MANAGE_SQL: Rule(Role.ADMIN, _scopes(Scope.SQL, Scope.MANAGE)),
     Permission.SET_SQL_LIMITS: Rule(None, None),
+    Permission.READ_SAVED: Rule(Role.VIEWER, _scopes(Scope.READ)),
+    Permission.EDIT_SAVED: Rule(Role.EDITOR, _scopes(Scope.MANAGE)),
+    Permission.READ_ENDPOINT: Rule(Role.VIEWER, None),  # and whose token has the scope of its name, see `may`
+    Permission.READ_DASHBOARDS: Rule(Role.VIEWER, _scopes(Scope.READ)),
+    Permission.EDIT_DASHBOARDS: Rule(Role.EDITOR, _scopes(Scope.MANAGE)),
+    Permission.SHARE_DASHBOARDS: Rule(Role.EDITOR, _scopes(Scope.MANAGE)),
+    Permission.READ_ROLLUPS: Rule(Role.ANALYST, _scopes(Scope.SQL)),
+    Permission.EDIT_ROLLUPS: Rule(Role.EDITOR, _scopes(Scope.SQL, Scope.MANAGE)),
+    Permission.READ_ALERTS: Rule(Role.VIEWER, _scopes(Scope.READ)),
+    Permission.EDIT_ALERTS: Rule(Role.EDITOR, _scopes(Scope.MANAGE)),
+    Permission.SET_SUPPRESSION: Rule(Role.ADMIN, _scopes(Scope.MANAGE)),
     Permission.ERASE: Rule(Role.ADMIN, _scopes(Scope.MANAGE, Scope.PERSONAL_DATA)),
     Permission.EXPORT_SUBJECT: Rule(Role.ADMIN, _scopes(Scope.MANAGE, Scope.PERSONAL_DATA)),
 }
@@ -167,8 +194,8 @@ def is_of(principal: Principal, project: Project) -> bool:
     return principal.project_id == project.id
 
 
-def may(principal: Principal, project: Project | None, permission: Permission) -> bool:
-    """Whether `principal` may do `permission` in `project` (None: over all projects)."""
+def may(principal: Principal, project: Project | None, permission: Permission, endpoint: str | None = None) -> bool:
+    """Whether `principal` may do `permission` in `project` (None: over all projects). `endpoint` is the published query asked for."""
     if isinstance(principal, WriteKey):
         return False
     if permission in ANYBODY:
@@ -179,11 +206,13 @@ def may(principal: Principal, project: Project | None, permission: Permission) -
         return False
     rule = RULES[permission]
     if isinstance(principal, Token):
+        if permission is Permission.READ_ENDPOINT:
+            return endpoint is not None and endpoint_scope(endpoint) in principal.scopes
         return rule.scopes is not None and rule.scopes <= principal.scopes
     return rule.role is not None and principal.roles[project.id].reaches(rule.role)
 
 
-def require(principal: Principal, project: Project | None, permission: Permission) -> None:
+def require(principal: Principal, project: Project | None, permission: Permission, endpoint: str | None = None) -> None:
     """Let `principal` do `permission` in `project`, or raise ForbiddenError; NotFoundError where even the project is none of its business.
 
     `project` is None for permissions over all projects, and for a slug that no project has: both are decided alike.
@@ -192,7 +221,7 @@ def require(principal: Principal, project: Project | None, permission: Permissio
         raise ForbiddenError("A write key may only send events.")
     if permission not in ANYBODY and permission not in OWNERS and (project is None or not is_of(principal, project)):
         raise NotFoundError
-    if not may(principal, project, permission):
+    if not may(principal, project, permission, endpoint):
         raise ForbiddenError(_lacking(principal, permission))
 
 
@@ -215,6 +244,8 @@ def _lacking(principal: Principal, permission: Permission) -> str:
     if permission in OWNERS:
         return "Only an owner may do this."
     rule = RULES[permission]
+    if permission is Permission.READ_ENDPOINT:
+        return "This needs a token with the scope endpoint:NAME of what it reads."
     if isinstance(principal, Token):
         return f"This needs a token with the scope {' and '.join(sorted(rule.scopes))}." if rule.scopes else "A token may not do this."
     return f"This needs the role {rule.role} or above." if rule.role else "Only an owner may do this."

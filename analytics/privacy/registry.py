@@ -59,6 +59,7 @@ NOT_PERSONAL: Mapping[str, str] = {
     "postgres:signing_keys": "keys",
     "postgres:subject_export_ids": "keyed hashes of ids: by them an erasure finds exports that name a person",
     "postgres:subject_exports": "ids encrypted until it has ended, then counts",
+    "postgres:source_names": "names of saved queries and rollups, given by the team",
     "postgres:sql_limits": "numbers",
     "postgres:users": _STAFF,
     "postgres:write_keys": "public by nature",

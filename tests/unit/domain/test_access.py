@@ -49,6 +49,16 @@ TABLE = {
     Permission.EXPORT_SUBJECT: (Role.ADMIN, ("manage", "personal-data")),
     Permission.RUN_SQL: (Role.ANALYST, ("sql",)),
     Permission.MANAGE_SQL: (Role.ADMIN, ("manage", "sql")),
+    Permission.READ_SAVED: (Role.VIEWER, ("read",)),
+    Permission.EDIT_SAVED: (Role.EDITOR, ("manage",)),
+    Permission.READ_DASHBOARDS: (Role.VIEWER, ("read",)),
+    Permission.EDIT_DASHBOARDS: (Role.EDITOR, ("manage",)),
+    Permission.SHARE_DASHBOARDS: (Role.EDITOR, ("manage",)),
+    Permission.READ_ROLLUPS: (Role.ANALYST, ("sql",)),
+    Permission.EDIT_ROLLUPS: (Role.EDITOR, ("manage", "sql")),
+    Permission.READ_ALERTS: (Role.VIEWER, ("read",)),
+    Permission.EDIT_ALERTS: (Role.EDITOR, ("manage",)),
+    Permission.SET_SUPPRESSION: (Role.ADMIN, ("manage",)),
 }
 EVERYWHERE = [Permission.READ_SELF, Permission.CHANGE_SELF, Permission.INVITE, Permission.LIST_PROJECTS]
 OWNERS_ONLY = [
@@ -61,11 +71,12 @@ OWNERS_ONLY = [
 ]
 
 
+BY_NAME = [Permission.READ_ENDPOINT]
 OWNERS_IN_A_PROJECT = [Permission.SET_SQL_LIMITS]
 
 
 def test_the_table_is_whole() -> None:
-    assert {*TABLE, *EVERYWHERE, *OWNERS_ONLY, *OWNERS_IN_A_PROJECT} == set(Permission)
+    assert {*TABLE, *EVERYWHERE, *OWNERS_ONLY, *OWNERS_IN_A_PROJECT, *BY_NAME} == set(Permission)
 
 
 @pytest.mark.parametrize("permission", TABLE)
@@ -83,6 +94,16 @@ def test_a_token_needs_every_scope(permission: Permission) -> None:
     for left_out in scopes:
         others = {"read", "personal-data", "sql", "manage"} - {left_out}
         assert not may(token(*others), MINE, permission)
+
+
+def test_a_published_query_is_read_by_members_and_by_tokens_with_its_own_name_among_their_scopes() -> None:
+    permission = Permission.READ_ENDPOINT
+    assert all(may(member(role), MINE, permission, "sales") for role in Role)
+    assert may(token("endpoint:sales"), MINE, permission, "sales")
+    assert not may(token("endpoint:sales"), MINE, permission, "sales2")
+    assert not may(token("endpoint:sales"), MINE, permission)
+    assert not may(token("read", "personal-data", "sql", "manage"), MINE, permission, "sales")
+    assert not may(token("endpoint:sales"), THEIRS, permission, "sales")
 
 
 @pytest.mark.parametrize("permission", Permission)

@@ -1,0 +1,67 @@
+"""Values of a question's declared parameters: given or by default, checked against their types, and put where they belong.
+
+The one thing to know: a value never becomes part of a statement. In SQL it is bound by type; in trends it stands only where the document
+names its parameter, `{"parameter": "course"}` as a filter's value, or is one of WHOLE, and its type keeps objects out.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from analytics.adhoc.parameters import bind
+from analytics.domain.question import Parameter, Question
+from analytics.errors import FieldError, InvalidQueryError
+
+# Members of trends that a parameter of that name stands for.
+WHOLE = frozenset({"date_from", "date_to", "timezone", "interval"})
+_PLACE = "parameter"
+
+
+def given_values(question: Question, values: Mapping[str, Any], pointer: str = "/params") -> dict[str, Any]:
+    """A value of every declared parameter. Raises InvalidRequestError for one that is missing, unknown or not of its type."""
+    known = {one.name: one for one in question.parameters}
+    filled = {one.name: one.default for one in question.parameters if one.has_default}
+    filled.update(values)
+    bind({name: one.type for name, one in known.items()}, filled, pointer)
+    return filled
+
+
+def check_defaults(question: Question, pointer: str = "") -> None:
+    """Raises InvalidRequestError if a default is not of its parameter's type."""
+    for place, one in enumerate(question.parameters):
+        if one.has_default:
+            bind({one.name: one.type}, {one.name: one.default}, f"{pointer}/parameters/{place}/default")
+
+
+def with_values(question: Question, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of a question of trends with these values (of `given_values`) in their places. Raises InvalidQueryError."""
+    used: set[str] = set()
+    known = {one.name: one for one in question.parameters}
+    body = dict(question.trends)
+    for name in WHOLE & known.keys():
+        body[name] = values[name]
+        used.add(name)
+    body = {name: _filled(value, known, values, used, f"/trends/{name}") for name, value in body.items()}
+    for place, one in enumerate(question.parameters):
+        if one.name not in used:
+            raise _wrong(f"/parameters/{place}/name", f'is used nowhere: write {{"parameter": "{one.name}"}} as the value of a filter')
+    return body
+
+
+def _filled(value: Any, known: Mapping[str, Parameter], values: Mapping[str, Any], used: set[str], pointer: str, at: str = "") -> Any:
+    if isinstance(value, list):
+        items = cast(list[Any], value)
+        return [_filled(item, known, values, used, f"{pointer}/{place}", at) for place, item in enumerate(items)]
+    if not isinstance(value, Mapping):
+        return value
+    members = cast(Mapping[str, Any], value)
+    if at == "value" and set(members) == {_PLACE}:
+        name = members[_PLACE]
+        if not isinstance(name, str) or name not in known:
+            raise _wrong(f"{pointer}/{_PLACE}", "is no declared parameter")
+        used.add(name)
+        return values[name]
+    return {name: _filled(item, known, values, used, f"{pointer}/{name}", name) for name, item in members.items()}
+
+
+def _wrong(pointer: str, detail: str) -> InvalidQueryError:
+    return InvalidQueryError(f"{pointer} {detail}.", [FieldError(pointer, detail)])
