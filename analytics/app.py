@@ -72,14 +72,14 @@ class Application(FastAPI):
 
     _events: EventsIngest | None = None
 
-    def take_events(self, max_body_bytes: int, key_requests_per_second: int) -> None:
+    def take_events(self, max_body_bytes: int) -> None:
         """Answer `/v1/events` here."""
 
         def parts() -> IngestParts:
             services: Services = self.state.services
-            return services.event_path.ingestor, services.keys, services.metrics
+            return IngestParts(services.event_path.ingestor, services.keys, services.key_rates, services.rate_limits, services.metrics)
 
-        self._events = EventsIngest(super().__call__, parts, max_body_bytes, key_requests_per_second=key_requests_per_second)
+        self._events = EventsIngest(super().__call__, parts, max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await (self._events or super().__call__)(scope, receive, send)
@@ -119,5 +119,5 @@ def create_app(settings: Settings, bootstrapped: Callable[[BootstrapResult], Non
     app.add_middleware(RequestContext, timeout_seconds=settings.request_timeout_seconds, is_https=is_https)
 
     if "writer" in settings.roles:  # who takes events must also store them: the spool is this process's own
-        app.take_events(settings.request_max_bytes, settings.key_requests_per_second)
+        app.take_events(settings.request_max_bytes)
     return app

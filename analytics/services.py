@@ -18,6 +18,7 @@ import structlog
 from analytics.answers.runner import Answers
 from analytics.background import running
 from analytics.cache.connection import Cache
+from analytics.cache.key_rates import KeyRates
 from analytics.cache.live import LiveCounters
 from analytics.cache.live_feed import LiveFeed
 from analytics.cache.live_snapshot import LiveReader
@@ -90,6 +91,7 @@ class Services:
     live: LiveView
     live_tickets: Tickets
     rate_limits: RateLimits
+    key_rates: KeyRates
     health: HealthMonitor
     questions: Questions
     stored_events: StoredEvents
@@ -136,6 +138,8 @@ async def open_services(
         cache = Cache(settings.redis_url.get_secret_value() if settings.redis_url else None, metrics)
         stack.push_async_callback(cache.aclose)
         rate_limits = RateLimits(cache, _limits(settings))
+        key_rates = KeyRates(cache, settings.key_requests_per_second)
+        await stack.enter_async_context(key_rates.shared())
         letters = Letters(_mailer(settings, clock), settings.public_url)
         stack.push_async_callback(letters.aclose)
         feed = LiveFeed()
@@ -205,6 +209,7 @@ async def open_services(
             live=live,
             live_tickets=Tickets(cache),
             rate_limits=rate_limits,
+            key_rates=key_rates,
             health=health,
             questions=questions,
             stored_events=StoredEvents(warehouse, clock),

@@ -89,9 +89,13 @@ class Settings(BaseSettings):
         1_000_000, ge=1, description="Rate limit of one project (burst: ten seconds of it); above it 429."
     )
     key_requests_per_second: int = Field(
-        20_000, ge=1, description="Rate limit of one write key on `/v1/events` (burst: ten seconds of it; per process); above it 429."
+        20_000, ge=1, description="Rate limit of one write key on `/v1/events` (burst: ten seconds of it); above it 429."
     )
-    address_requests_per_minute: int = Field(300_000, ge=1, description="Rate limit of one address on all other routes; above it 429.")
+    address_requests_per_minute: int = Field(
+        300_000,
+        ge=1,
+        description="Rate limit of one address on all other routes, and on `/v1/events` without a good write key; above it 429.",
+    )
     user_requests_per_minute: int = Field(120_000, ge=1, description="Rate limit of one person.")
     token_requests_per_minute: int = Field(120_000, ge=1, description="Rate limit of one API token.")
     request_timeout_seconds: float = Field(

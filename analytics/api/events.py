@@ -12,6 +12,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote_plus
 
@@ -22,9 +23,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from analytics.api.problems import internal_problem, problem, problem_of
 from analytics.api.request_context import request_id_of
 from analytics.api.safe_headers import DATA_POLICY, HSTS
-from analytics.cache.rate_limit import OverRateError
+from analytics.cache.key_rates import KeyRates
+from analytics.cache.rate_limit import CallerKind, OverRateError, RateLimits
 from analytics.domain.project import Project
-from analytics.domain.rate import RateMemory
 from analytics.errors import (
     AnalyticsError,
     ForbiddenError,
@@ -47,7 +48,7 @@ _REFUSALS_ON_THE_LOOP = 200  # more take milliseconds to write
 _ALLOWED_HEADERS = b"authorization, content-type, content-encoding, x-write-key, x-request-id"
 _CORS = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"retry-after, x-request-id"),
+    (b"access-control-expose-headers", b"ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, x-request-id"),
 ]
 _PREFLIGHT = [
     (b"access-control-allow-methods", b"POST, OPTIONS"),
@@ -58,7 +59,6 @@ _PREFLIGHT = [
 _REFUSED_ORIGIN: list[tuple[bytes, bytes]] = [(b"vary", b"origin")]
 _SAFE = [(b"x-content-type-options", b"nosniff"), (b"content-security-policy", DATA_POLICY.encode()), (b"referrer-policy", b"no-referrer")]
 _HSTS = (b"strict-transport-security", HSTS.encode())
-_KEY_WINDOW_SECONDS = 10.0
 _KEY_IN_QUERY = re.compile(rb"(?:^|&)key=([^&]+)")
 _SINGLE = frozenset({b"authorization", b"content-length", b"content-type", b"origin", b"user-agent", b"x-write-key"})
 _log = structlog.get_logger("analytics.ingest")
@@ -80,7 +80,15 @@ class WriteKeys(Protocol):
         ...
 
 
-IngestParts = tuple[Ingestor, WriteKeys, Metrics]
+@dataclass(frozen=True, slots=True)
+class IngestParts:
+    """The open services that the way in needs."""
+
+    ingestor: Ingestor
+    keys: WriteKeys
+    key_rates: KeyRates
+    rate_limits: RateLimits
+    metrics: Metrics
 
 
 class _SenderGone(Exception):
@@ -96,7 +104,6 @@ class EventsIngest:
         parts: Callable[[], IngestParts],
         max_body_bytes: int,
         body_seconds: float = _BODY_SECONDS,
-        key_requests_per_second: int = 20_000,
     ) -> None:
         """`parts` gives the open services; it is only called while the application runs."""
         self._app = app
@@ -104,8 +111,6 @@ class EventsIngest:
         self._max_body_bytes = max_body_bytes
         self._body_seconds = body_seconds
         self._held_bytes = 0
-        self._key_burst = round(key_requests_per_second * _KEY_WINDOW_SECONDS)
-        self._key_rates = RateMemory()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:
@@ -119,21 +124,23 @@ class EventsIngest:
             await self._answer(scope, send, status, {**headers, "allow": "POST, OPTIONS"}, body, _CORS)
             return
         started = time.perf_counter()
-        ingestor, keys, metrics = self._parts()
+        parts = self._parts()
+        metrics = parts.metrics
         cors = _CORS
+        rate: Mapping[str, str] = {}
         try:
             fields = _single_headers(scope["headers"])
-            key, project = _sender(fields, scope["query_string"], keys)
+            key, project = await _sender(fields, scope, parts)
             if b"origin" in fields:
-                cors = _cors_of(fields[b"origin"], keys.origins_of_key(key))
+                cors = _cors_of(fields[b"origin"], parts.keys.origins_of_key(key))
                 if cors is _REFUSED_ORIGIN:
                     raise ForbiddenError("Pages of this origin may not send with this write key.")
-            self._charge(key)
-            status, headers, body = await self._take(scope, receive, fields, project, ingestor, metrics)
+            rate = parts.key_rates.charge(key).headers
+            status, headers, body = await self._take(scope, receive, fields, project, parts.ingestor, metrics)
         except AnalyticsError as error:
             status, headers, body = problem_of(error, PATH)
             if isinstance(error, OverRateError):
-                headers |= error.stand.headers
+                rate = error.stand.headers
             if isinstance(error, StoreError):
                 _log.warning("events not taken", code=error.code, detail=error.detail)
         except TimeoutError:
@@ -146,11 +153,11 @@ class EventsIngest:
             status, headers, body = internal_problem(PATH)
         metrics.ingest_requests.labels(str(status)).inc()
         metrics.ingest_request_seconds.observe(time.perf_counter() - started)
-        await self._answer(scope, send, status, headers, body, cors)
+        await self._answer(scope, send, status, {**rate, **headers}, body, cors)
 
     async def _preflight(self, scope: Scope, send: Send) -> None:
         """A browser asks whether a page may send. It does so without credentials: only a key in the address is known here."""
-        _, keys, _ = self._parts()
+        keys = self._parts().keys
         origin = dict[bytes, bytes](scope["headers"]).get(b"origin")
         key = _key_in_query(scope["query_string"])
         cors = _CORS
@@ -164,11 +171,6 @@ class EventsIngest:
             await self._answer(scope, send, status, headers, body, cors)
         else:
             await _send(send, 204, [*cors, *_PREFLIGHT], b"")
-
-    def _charge(self, key: str) -> None:
-        stand = self._key_rates.charge(key, self._key_burst, _KEY_WINDOW_SECONDS, time.monotonic())
-        if stand.retry_after_seconds:
-            raise OverRateError("Too many requests with this write key.", stand)
 
     async def _answer(
         self, scope: Scope, send: Send, status: int, headers: Mapping[str, str], body: bytes, cors: list[tuple[bytes, bytes]]
@@ -270,14 +272,20 @@ def verdict_body(verdict: Verdict) -> bytes:
     return json.dumps(answer, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
-def _sender(headers: Mapping[bytes, bytes], query: bytes, keys: WriteKeys) -> tuple[str, Project]:
-    key = _write_key(headers, query)
+async def _sender(headers: Mapping[bytes, bytes], scope: Scope, parts: IngestParts) -> tuple[str, Project]:
+    """The key and its project. Whoever has no good one is counted by address, so that keys cannot be guessed at speed.
+
+    Raises UnauthenticatedError or OverRateError.
+    """
+    key = _write_key(headers, scope["query_string"])
+    project = None if key is None else parts.keys.project_of_key(key)
+    if key is not None and project is not None:
+        return key, project
+    client: tuple[str, int] | None = scope.get("client")
+    await parts.rate_limits.charge(CallerKind.ADDRESS, client[0] if client else "")
     if key is None:
         raise UnauthenticatedError("A write key is needed: as Bearer token, as Basic user name, as X-Write-Key or as ?key=.")
-    project = keys.project_of_key(key)
-    if project is None:
-        raise UnauthenticatedError("The write key is unknown or revoked.")
-    return key, project
+    raise UnauthenticatedError("The write key is unknown or revoked.")
 
 
 def _cors_of(origin: bytes, allowed: frozenset[str]) -> list[tuple[bytes, bytes]]:

@@ -1,7 +1,7 @@
 """How many requests a caller may make: counted in Redis, for all processes together, or in this process alone while Redis is away.
 
-The one thing to know: `POST /v1/events` is not counted here, since a round trip a request is more than it costs to take one; its limits
-are those of ingest/pace.py and api/events.py, in memory.
+The one thing to know: `POST /v1/events` with a good key is not counted here, since a round trip a request is more than it costs to take
+one; its limits are those of ingest/pace.py and cache/key_rates.py.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ class RateLimits:
         return stand
 
     async def _charged(self, what: str, who: str, limit: int, window_seconds: int) -> RateStand:
-        caller = f"{what}:{hashlib.sha256(who.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+        caller = caller_of(what, who)
         try:
             return await self._in_redis(caller, limit, window_seconds)
         except CacheUnavailableError:
@@ -77,6 +77,11 @@ class RateLimits:
 
         remaining, reset_ms, wait_ms = (await self._cache.acall(count))[0]
         return RateStand(limit, remaining, math.ceil(reset_ms / 1000), max(1, math.ceil(wait_ms / 1000)) if wait_ms else 0)
+
+
+def caller_of(what: str, who: str) -> str:
+    """The name under which `what` of a caller is counted: nobody is named by it."""
+    return f"{what}:{hashlib.sha256(who.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 @cache

@@ -46,8 +46,16 @@ class RateMemory:
         if wait > 1e-9:
             return RateStand(limit, 0, math.ceil(full_at - now), max(1, math.ceil(wait)))
         full_at += step
+        self._keep(caller, full_at)
+        return RateStand(limit, max(0, int((now + window_seconds - full_at) / step + 1e-6)), math.ceil(full_at - now))
+
+    def advance(self, caller: str, full_at: float) -> None:
+        """Others have counted requests of `caller` too: its window is full again no sooner than at `full_at`."""
+        if full_at > self._full_at.get(caller, 0.0):
+            self._keep(caller, full_at)
+
+    def _keep(self, caller: str, full_at: float) -> None:
         self._full_at[caller] = full_at
         self._full_at.move_to_end(caller)
         while len(self._full_at) > self._most:
             self._full_at.popitem(last=False)
-        return RateStand(limit, int((now + window_seconds - full_at) / step + 1e-6), math.ceil(full_at - now))

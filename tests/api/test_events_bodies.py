@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from analytics.api import events as events_module
-from analytics.api.events import EventsIngest
+from analytics.api.events import EventsIngest, IngestParts
 from tests.fixtures.api import Api
 from tests.fixtures.patience import PATIENCE_SECONDS, eventually
 
@@ -25,7 +25,8 @@ def check_refusal(answer: httpx.Response) -> None:
 async def impatient(api: Api) -> AsyncIterator[httpx.AsyncClient]:
     """The way in of `api`, waiting for bodies for 0.3 s only."""
     services = api.services
-    door = EventsIngest(api.app, lambda: (services.event_path.ingestor, services.keys, services.metrics), 20_000_000, body_seconds=0.3)
+    parts = IngestParts(services.event_path.ingestor, services.keys, services.key_rates, services.rate_limits, services.metrics)
+    door = EventsIngest(api.app, lambda: parts, 20_000_000, body_seconds=0.3)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(door), base_url="http://service") as client:
         yield client
 

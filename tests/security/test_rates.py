@@ -1,5 +1,6 @@
-"""Rate limits: counted in Redis for all processes, in memory while it is away, told in headers, and not at all on the way in."""
+"""Rate limits: counted in Redis for all processes, in memory while it is away, told in headers; on the way in shared a moment later."""
 
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from analytics.cache.connection import Cache
+from analytics.cache.key_rates import KeyRates
 from analytics.cache.rate_limit import CallerKind, OverRateError, RateLimits
 from analytics.domain.rate import RateMemory
 from tests.fixtures.api import Api
@@ -101,16 +103,43 @@ async def test_above_the_limit_the_answer_is_429_with_the_time_to_wait(api: Api,
     assert (await api.client.get("/healthz")).status_code == 200
 
 
+EVENT = {"event": "e", "user_id": "u"}
+
+
 async def test_a_write_key_that_sends_too_often_waits_and_another_does_not(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [(await api.make_project())["write_key"] for _ in range(2)]
-    monkeypatch.setattr(api.app_under_test._events, "_key_burst", 2)
-    event = {"event": "e", "user_id": "u"}
-    statuses = [(await api.bearer(keys[0]).post("/v1/events", event)).status_code for _ in range(3)]
-    assert statuses == [200, 200, 429]
-    refused = await api.bearer(keys[0]).post("/v1/events", event)
-    assert refused.headers["ratelimit-limit"] == "2"
-    assert int(refused.headers["retry-after"]) >= 1
-    assert (await api.bearer(keys[1]).post("/v1/events", event)).status_code == 200
+    monkeypatch.setattr(api.services.key_rates, "_limit", 2)
+    answers = [await api.bearer(keys[0]).post("/v1/events", EVENT) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert [answer.headers["ratelimit-remaining"] for answer in answers] == ["1", "0", "0", "0"]
+    assert {answer.headers["ratelimit-limit"] for answer in answers} == {"2"}
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    assert (await api.bearer(keys[1]).post("/v1/events", EVENT)).status_code == 200
+
+
+async def test_requests_of_a_write_key_count_in_all_processes(cache: Cache) -> None:
+    here, there = KeyRates(cache, 1), KeyRates(cache, 1)
+    for _ in range(6):
+        here.charge("wk_shared")
+    assert there.charge("wk_shared").remaining == 9  # not shared yet
+    await here.share()
+    await there.share()
+    assert there.charge("wk_shared").remaining in (2, 3)  # seven together before it; a second gives one back
+    for _ in range(3):
+        with contextlib.suppress(OverRateError):
+            there.charge("wk_shared")
+    with pytest.raises(OverRateError):
+        there.charge("wk_shared")
+    assert here.charge("wk_other").remaining == 9
+
+
+async def test_without_redis_a_write_key_is_counted_here() -> None:
+    alone = KeyRates(Cache(None), 1)
+    for _ in range(10):
+        alone.charge("wk_alone")
+    await alone.share()
+    with pytest.raises(OverRateError):
+        alone.charge("wk_alone")
 
 
 async def test_taking_events_asks_redis_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,4 +149,14 @@ async def test_taking_events_asks_redis_nothing(api: Api, monkeypatch: pytest.Mo
         raise AssertionError("counted in Redis")
 
     monkeypatch.setattr(api.services.rate_limits, "charge", fail)
-    assert (await api.bearer(project["write_key"]).post("/v1/events", {"event": "e", "user_id": "u"})).status_code == 200
+    assert (await api.bearer(project["write_key"]).post("/v1/events", EVENT)).status_code == 200
+
+
+@pytest.mark.parametrize("key", ["wk_guessed_by_somebody", ""])
+async def test_whoever_guesses_write_keys_is_counted_by_address(api: Api, few: dict[CallerKind, int], key: str) -> None:
+    good = (await api.make_project())["write_key"]
+    few[CallerKind.ADDRESS] = 2
+    answers = [await api.client.post("/v1/events", json=[EVENT], headers={"x-write-key": key} if key else {}) for _ in range(3)]
+    assert {answer.status_code for answer in answers[:2]} <= {401, 429}
+    assert (answers[-1].status_code, answers[-1].headers["ratelimit-remaining"]) == (429, "0")
+    assert (await api.bearer(good).post("/v1/events", EVENT)).status_code == 200
