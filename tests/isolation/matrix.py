@@ -1,6 +1,8 @@
 """Every route x every principal x own and other project: what must hold of each answer."""
 
+import io
 import json
+import zipfile
 from collections.abc import Iterable, Mapping
 
 import httpx
@@ -69,10 +71,18 @@ async def call(world: World, route: RouteOf, principal: Principal, slug: str, va
     )
 
 
+def text_of(answer: httpx.Response) -> str:
+    """All that an answer says: of an archive, what is in it."""
+    if answer.headers.get("content-type") != "application/zip":
+        return answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        return "\n".join((*archive.namelist(), *(archive.read(name).decode() for name in archive.namelist())))
+
+
 def assert_holds_nothing_of(answer: httpx.Response, school: School, world: World, who: str) -> None:
     """Neither in the body nor in a header stands anything of this school, but for what the caller said in the path itself."""
     said = f"{answer.request.url} {answer.request.content!r}"
-    text = answer.text + str(answer.headers)
+    text = text_of(answer) + str(answer.headers)
     found = [name for name, marker in world.everything_of(school).items() if marker in text and marker not in said]
     assert not found, f"{who} is shown {found} of a school that is not theirs: {answer.status_code} {answer.text[:300]}"
 
@@ -91,7 +101,7 @@ async def check_shown_to_owner(world: World, route: RouteOf) -> None:
         return
     owner = next(principal for principal in world.principals if principal.kind == "owner")
     answer = await call(world, route, owner, world.theirs.slug, await recipe.values(world, world.theirs))
-    missing = [name for name in recipe.shows if world.theirs.markers[name] not in answer.text]
+    missing = [name for name in recipe.shows if world.theirs.markers[name] not in text_of(answer)]
     assert not missing, f"{route.key} does not show {missing} to an owner, so their absence elsewhere proves nothing: {answer.text[:500]}"
 
 

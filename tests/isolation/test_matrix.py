@@ -45,11 +45,13 @@ async def test_a_role_that_counted_in_another_project_would_be_noticed(world: Wo
     world.api.forget_counts()
     really = access.may
 
-    def by_the_best_role(principal: access.Principal, project: Project | None, permission: access.Permission) -> bool:
+    def by_the_best_role(
+        principal: access.Principal, project: Project | None, permission: access.Permission, endpoint: str | None = None
+    ) -> bool:
         if isinstance(principal, access.Person) and principal.roles:
             best = max(principal.roles.values(), key=list(access.Role).index)
             principal = replace(principal, roles=dict.fromkeys(principal.roles, best))
-        return really(principal, project, permission)
+        return really(principal, project, permission, endpoint)
 
     monkeypatch.setattr(access, "may", by_the_best_role)
     (members,) = [route for route in routes_of(world.api.app_under_test) if route.key == "GET /v1/projects/{project}/members"]

@@ -11,7 +11,7 @@ from tests.fixtures.api import PASSWORD, Api, Caller
 SCOPES = ("read", "personal-data", "sql", "manage", "endpoint:marks")
 MARKS = (
     *("project_name", "event_name", "user", "anonymous", "session", "event_id", "property", "url", "title", "context"),
-    *("rejected_user", "rejected_property", "key_name", "token_name", "member_name", "invited"),
+    *("rejected_user", "rejected_property", "key_name", "token_name", "member_name", "invited", "sql"),
 )
 ROLES = ("viewer", "analyst", "editor", "admin")
 
@@ -114,6 +114,8 @@ async def make_school(api: Api) -> School:
     refused = {"event": "", "user_id": mark["rejected_user"], "properties": {"note": mark["rejected_property"]}}
     await send_events(api, project, [event, refused])
     await until_stored(api)
+    asked = await api.owner.post(f"{path}/sql", {"sql": f"SELECT '{mark['sql']}'"})
+    assert asked.status_code == 200, asked.text
     (rejected,) = (await api.owner.get(f"{path}/rejected-events")).json()["items"]
     erasure = (await api.owner.post(f"{path}/erasures", {"user_id": f"erased-{uuid4().hex}"})).json()
     markers = {
