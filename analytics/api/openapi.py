@@ -28,10 +28,20 @@ _PROBLEM: dict[str, Any] = {
         "retry_after_seconds": {"type": "integer"},
     },
 }
-_PROBLEM_ANSWER: dict[str, Any] = {
-    "description": "A problem.",
-    "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+_PROBLEMS = {
+    400: "The request cannot be read.",
+    401: "No credentials, or none that are good.",
+    403: "Not allowed.",
+    404: "There is no such thing, or it is of a project that is not yours.",
+    408: "The body did not come in time.",
+    409: "In conflict with what is there.",
+    413: "Larger than allowed.",
+    415: "A type or an encoding that is not understood.",
+    422: "Readable, but not valid; `errors` name the fields. Or a limit was met; `limit` names it.",
+    429: "Too many; `Retry-After` says when to try again.",
+    503: "A store is away or overloaded; `Retry-After` says when to try again.",
 }
+_ALWAYS_ANSWERED = ("/healthz", "/readyz", "/metrics")
 _EVENT: dict[str, Any] = {
     "title": "Event",
     "description": "One of `user_id` and `anonymous_id` is needed. Unknown members are ignored.",
@@ -152,8 +162,31 @@ def _completed(schema: dict[str, Any]) -> dict[str, Any]:
     schemas |= {"Problem": _PROBLEM, "Event": _EVENT, "Verdict": _VERDICT}
     components.setdefault("securitySchemes", {}).update(_WRITE_KEYS)
     schema["paths"] = {"/v1/events": _EVENTS, **schema["paths"]}
-    for path in schema["paths"].values():
-        for operation in path.values():
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
             operation["responses"].pop("422", None)  # FastAPI's own shape, which nobody is answered in
-            operation["responses"]["default"] = _PROBLEM_ANSWER
+            for status in _problems_of(method, path, operation):
+                operation["responses"][str(status)] = _problem_answer(_PROBLEMS[status])
     return schema
+
+
+def _problems_of(method: str, path: str, operation: dict[str, Any]) -> list[int]:
+    """The problems that an operation may answer, by what it asks and changes."""
+    if path in _ALWAYS_ANSWERED:
+        return [503]
+    statuses = {429, 503}
+    if operation.get("security"):
+        statuses |= {401, 403}
+    if "{" in path:
+        statuses |= {404, 422}
+    if operation.get("parameters"):
+        statuses |= {422}
+    if "requestBody" in operation:
+        statuses |= {400, 401, 403, 408, 413, 415, 422}
+    if method != "get":
+        statuses |= {404, 409, 422}
+    return sorted(statuses - {int(status) for status in operation["responses"] if status.isdigit()})
+
+
+def _problem_answer(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}

@@ -27,8 +27,12 @@ async def test_every_operation_says_how_problems_look_and_nothing_points_nowhere
     assert {"/v1/events", "/v1/projects/{project}/keys/{key_id}"} <= set(described["paths"])
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
-            assert "application/problem+json" in operation["responses"]["default"]["content"], (method, path)
-            assert "422" not in operation["responses"], (method, path)
+            refused = {status: answer for status, answer in operation["responses"].items() if int(status) >= 400}
+            assert "503" in refused, (method, path)
+            for status, answer in refused.items():
+                assert path == "/readyz" or list(answer["content"]) == ["application/problem+json"], (method, path, status)
+            if operation.get("security") and path != "/v1/events":
+                assert {"401", "403", "429"} <= set(refused), (method, path)
     for reference in references(described):
         place = described
         for step in reference.removeprefix("#/").split("/"):
