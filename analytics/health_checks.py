@@ -55,6 +55,9 @@ def health_checks(
 
     async def sql() -> CheckAnswer:
         reason = sql_path.fence.reason
+        stuck = sql_path.watchdog.reason
+        if reason is None and stuck is not None:
+            return False, f"Off: {stuck}" if sql_path.watchdog.off else f"On, with fewer places: {stuck}"
         if reason is None:
             return True, "The fence holds."
         return reason == NOT_WANTED, f"Off: {reason}"

@@ -182,6 +182,7 @@ async def open_services(
         )
         export_files = ExportFiles(metadata.subject_exports, exporting.folder, exporting.node)
         sql = await stack.enter_async_context(open_sql(settings, warehouse, schema, metadata, rate_limits, clock, event_path.watermark))
+        metrics.observe("sql_stuck_queries", "SQL queries that do not end though they were killed.", lambda: sql.watchdog.stuck)
         health = HealthMonitor(health_checks(warehouse, schema, metadata, cache, event_path, sql), metrics)
         await stack.enter_async_context(health.running())
         stores = personal_stores(

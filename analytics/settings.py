@@ -115,6 +115,11 @@ class Settings(BaseSettings):
     sql_concurrency: int = Field(4, ge=1, le=64, description="SQL queries of all projects at once in one process.")
     sql_queue: int = Field(64, ge=0, le=10_000, description="SQL queries that may wait for their turn; above it 429.")
     sql_queue_seconds: float = Field(30.0, gt=0, le=110, description="Longest a SQL query waits for its turn; then 429.")
+    sql_grace_seconds: float = Field(
+        15.0,
+        gt=0,
+        description="A SQL query that goes on for so long after it was killed turns SQL off; after as long again the worker starts anew.",
+    )
     sql_history_days: int = Field(90, ge=1, le=3_650, description="So long the history of SQL queries is kept.")
     geoip_path: Path | None = Field(None, description="A MaxMind country or city file (.mmdb); absent: no countries.")
     clock_offset_seconds: float = Field(0.0, description="Moves the service's clock: tests only.")

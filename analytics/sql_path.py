@@ -17,6 +17,7 @@ from analytics.adhoc.door import SqlDoor
 from analytics.adhoc.places import Places
 from analytics.adhoc.queries import AdhocQueries
 from analytics.adhoc.schema import SqlSchema
+from analytics.adhoc.watchdog import Watchdog
 from analytics.background import running
 from analytics.cache.rate_limit import RateLimits
 from analytics.clock import Clock
@@ -92,6 +93,7 @@ class SqlPath:
     queries: AdhocQueries
     schema: SqlSchema
     fence: FenceTest
+    watchdog: Watchdog
 
 
 @asynccontextmanager
@@ -151,11 +153,15 @@ async def _opened(
     test = FenceTest(engines.analysts, migrated)
     if engines.documents:  # our own engine, which answers at once; a server may hang
         await test.test()
-    door = SqlDoor(engines.gate, engines.analysts, places, watermark, documents=engines.documents, off=lambda: test.off)
+    door = SqlDoor(engines.gate, engines.analysts, places, watermark, documents=engines.documents, off=lambda: test.off or watchdog.off)
+    watchdog = Watchdog(lambda: door.under_way, settings.sql_grace_seconds, embedded=engines.documents)
     queries = AdhocQueries(door, metadata.sql_history, metadata.sql_limits, check_changes(settings.sql_limits), rates, clock)
-    async with running(test.until_it_holds() if test.reason is not None else asyncio.sleep(0), "fence-test"):
+    async with (
+        running(test.until_it_holds() if test.reason is not None else asyncio.sleep(0), "fence-test"),
+        running(watchdog.watch(), "sql-watchdog"),
+    ):
         try:
-            yield SqlPath(queries, SqlSchema(queries, door, engines.catalog), test)
+            yield SqlPath(queries, SqlSchema(queries, door, engines.catalog), test, watchdog)
         finally:
             door.stop()
             await anyio.to_thread.run_sync(door.close)

@@ -68,6 +68,7 @@ class Supervisor:
         self._silent_since = 0.0  # by time.monotonic
         self._patience = START_PATIENCE
         self._writer_overdue = 0.0  # 1: the writer's time is over
+        self._end_by: float | None = None  # when a worker that was told to make way for the next is killed
         self._stopping = False
         self._impatient = False
         self._outcome: StartError | None = None
@@ -123,7 +124,7 @@ class Supervisor:
     def _start_worker(self) -> None:
         self._reports.clear()
         self._backoff.started()
-        self._silent_since, self._patience, self._writer_overdue = time.monotonic(), START_PATIENCE, 0.0
+        self._silent_since, self._patience, self._writer_overdue, self._end_by = time.monotonic(), START_PATIENCE, 0.0, None
         self._worker = start_child(
             ChildCommand(
                 [
@@ -175,6 +176,8 @@ class Supervisor:
             _log.error("worker hangs: killed", pid=worker.pid, silent_seconds=round(silent, 1), part="event loop")
         elif self._writer_overdue > 1.0:
             _log.error("worker hangs: killed", pid=worker.pid, part="writer")
+        elif self._end_by is not None and time.monotonic() > self._end_by:
+            _log.error("worker does not end: killed", pid=worker.pid, part="sql")
         else:
             return
         worker.kill()
@@ -217,6 +220,10 @@ class Supervisor:
     def _worker_lives(self, fields: Mapping[str, Any]) -> None:
         self._silent_since, self._patience = time.monotonic(), 1.0
         self._writer_overdue = fields["writer_silent_seconds"] / (self._settings.hang_timeout_seconds * fields["patience"])
+        if fields["hopeless"] and self._end_by is None and self._worker is not None:
+            _log.error("worker is started anew: a query of SQL does not end", pid=self._worker.pid)
+            self._end_by = time.monotonic() + self._settings.drain_timeout_seconds + KILL_MARGIN_SECONDS
+            self._worker.terminate()
 
     def _worker_ready(self, fields: Mapping[str, Any]) -> None:
         self._failed_starts = 0
@@ -333,6 +340,8 @@ def worker_environment(settings: Settings) -> dict[str, str]:
             continue
         if isinstance(value, SecretStr):
             text = value.get_secret_value()
+        elif isinstance(value, dict):
+            text = json.dumps(value)
         elif isinstance(value, tuple):
             text = ",".join(str(part) for part in cast(tuple[object, ...], value))
         else:

@@ -5,7 +5,8 @@
 The settings come in the environment, already resolved. What the supervisor wants to know goes over the report pipe, one JSON document a
 line: `{"ready": {...}}` once requests are served, or `{"failed": {...}}` if the start was refused; before that
 `{"bootstrapped": {...}}`, the same fields, so that a new admin's password outlives a start that fails later; and each second from then on
-`{"alive": {...}}`, from the event loop, with how long the writer's thread has given no sign of life.
+`{"alive": {...}}`, from the event loop, with how long the writer's thread has given no sign of life, and whether a query of SQL will not
+end, so that the worker is to be stopped.
 """
 
 import argparse
@@ -140,11 +141,15 @@ async def keep_renewed(certificate: ServedCertificate, every_seconds: float = CE
             _log.error("the renewed certificate is not good; the one before goes on", detail=str(error))
 
 
-def _signs_of_life(services: Services | None) -> dict[str, float]:
+def _signs_of_life(services: Services | None) -> dict[str, float | bool]:
     if services is None:
-        return {"writer_silent_seconds": 0.0, "patience": 1.0}
+        return {"writer_silent_seconds": 0.0, "patience": 1.0, "hopeless": False}
     writer = services.event_path.writer
-    return {"writer_silent_seconds": writer.silent_seconds(), "patience": writer.patience()}
+    return {
+        "writer_silent_seconds": writer.silent_seconds(),
+        "patience": writer.patience(),
+        "hopeless": services.sql.watchdog.hopeless,
+    }
 
 
 def ready_fields(bootstrap: BootstrapResult | None) -> dict[str, str]:

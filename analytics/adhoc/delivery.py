@@ -8,7 +8,7 @@ MOST_BYTES = 4_000_000
 
 
 class Delivery:
-    """One thread puts, one task takes. `end` is the last thing put."""
+    """One thread puts, one task takes."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
@@ -36,8 +36,10 @@ class Delivery:
         return True
 
     def end(self, failure: BaseException | None) -> None:
-        """Nothing more comes; `failure` is raised to the reader after what was put."""
+        """Nothing more comes; `failure` is raised to the reader after what was put. The first time counts; from any thread."""
         with self._room:
+            if self._ended:
+                return
             self._ended = True
             self._failure = failure
         self._tell()

@@ -1,14 +1,15 @@
 """The one door for foreign SQL: check, bind, open an analyst's handle, stream.
 
 Every question in SQL that did not come from our own files goes through `SqlDoor.running`. The one thing to know: a query has a thread of
-its own, which ends before the block does, also when the reader leaves, so no handle outlives its question.
+its own, which ends before the block does, also when the reader leaves, so no handle outlives its question; but for one that does not end
+though it was killed, which keeps its place.
 """
 
 import asyncio
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -80,12 +81,34 @@ class RunningSql:
         self._lock = threading.Lock()
         self._started = time.perf_counter()
         self._ended: float | None = None
+        self._killed: float | None = None
+        self._asked: float | None = None  # since when the engine is waited for; None: it has answered, or was not asked yet
         self._thread = threading.Thread(target=self._work, name=f"sql-{wanted.query_id[:8]}", daemon=True)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the engine has let it go."""
+        return self._ended is not None
 
     @property
     def elapsed_ms(self) -> int:
         """Until now, or until it ended."""
         return round(((self._ended or time.perf_counter()) - self._started) * 1000)
+
+    @property
+    def name(self) -> str:
+        """Its id."""
+        return self.wanted.query_id
+
+    @property
+    def over_time_seconds(self) -> float:
+        """For how long the engine has been silent beyond the query's limit of time; below 0: it still has time."""
+        return self._silent_since(self._started + self.wanted.policy.seconds) if self._cancelled is None else 0.0
+
+    @property
+    def overdue_seconds(self) -> float:
+        """For how long the engine has been silent since the query was killed; 0: it was not, or it has ended."""
+        return 0.0 if self._killed is None else max(0.0, self._silent_since(self._killed))
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         """The body, as it comes. Raises what the query failed with, after what came before."""
@@ -98,22 +121,32 @@ class RunningSql:
             if self._ended is not None or self._cancelled is not None:
                 return
             self._cancelled = why or QueryCancelledError("The query was cancelled.")
+            self._killed = time.perf_counter()
             handle = self._handle
         if handle is not None:
             handle.cancel()
+
+    def kill(self, why: AnalyticsError | None = None) -> None:
+        """`cancel`, without waiting for the engine."""
+        threading.Thread(target=self.cancel, args=(why,), name=f"kill-{self.wanted.query_id[:8]}", daemon=True).start()
+
+    def give_up(self) -> None:
+        """Tell the reader why it was killed; its thread goes on until the engine lets it go."""
+        self.failure = self._cancelled or WarehouseUnavailableError("The warehouse does not end the query.")
+        self._delivery.end(self.failure)
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
     async def end(self) -> None:
-        """Nobody reads any more: kill what still runs, and wait until its handle is closed."""
+        """Nobody reads any more: kill what still runs, and wait until its handle is closed, or it is given up."""
         self._delivery.leave()
         await anyio.to_thread.run_sync(self.cancel)
         await self._delivery.wait_ended()
 
-    def join(self, seconds: float) -> bool:
-        """Wait for the end of its thread; whether it came."""
+    def join(self, seconds: float | None) -> bool:
+        """Wait for the end of its thread, None: however long it takes; whether it came."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -122,6 +155,7 @@ class RunningSql:
     def _work(self) -> None:
         try:
             with closing(self._opened()) as handle:
+                self._asked = time.perf_counter()
                 with self._lock:
                     self._handle = handle
                     if self._cancelled is not None:
@@ -141,6 +175,7 @@ class RunningSql:
             self.failure = self._cancelled
         with self._lock:
             self._ended = time.perf_counter()
+            self._asked = None
         self._delivery.end(self.failure)
 
     def _stream(self, handle: AnalystHandle) -> None:
@@ -152,11 +187,18 @@ class RunningSql:
             return
         with closing(cast("Generator[bytes]", handle.stream(wanted.checked.sql, parameters, ENGINE_FORMATS[wanted.format]))) as chunks:
             for chunk in self.shape.body(chunks):
+                self._asked = None
                 self.bytes_returned += len(chunk)
                 if self.bytes_returned > wanted.policy.bytes_returned:
                     raise LimitExceededError(f"The answer is larger than {wanted.policy.bytes_returned:,} bytes.", limit="bytes_returned")
                 if not self._delivery.put(chunk):
-                    return
+                    break
+                self._asked = time.perf_counter()
+        self._asked = time.perf_counter()  # closing takes the engine, too
+
+    def _silent_since(self, moment: float) -> float:
+        asked = self._asked
+        return 0.0 if asked is None else time.perf_counter() - max(asked, moment)
 
     def _opened(self) -> AnalystHandle:
         wanted = self.wanted
@@ -189,6 +231,7 @@ class SqlDoor:
         self._documents = documents
         self._off = off
         self._running: dict[tuple[str, str], RunningSql] = {}
+        self._held: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     def require_on(self) -> None:
@@ -216,16 +259,23 @@ class SqlDoor:
         self.require_on()
         if self._door is None:
             raise SqlOffError("SQL is off: nothing runs it.")
-        async with self._places.taken_by(wanted.project_id, wanted.caller, wanted.policy.concurrency, wanted.query_id):
+        async with AsyncExitStack() as held:
+            await held.enter_async_context(
+                self._places.taken_by(wanted.project_id, wanted.caller, wanted.policy.concurrency, wanted.query_id)
+            )
             self.require_on()
             query = RunningSql(wanted, self._door, self._documents, self._watermark())
             self._running[wanted.project_id, wanted.query_id] = query
+            held.callback(self._running.pop, (wanted.project_id, wanted.query_id))
             query.start()
             try:
                 yield query
             finally:
                 await finished(query.end())
-                del self._running[wanted.project_id, wanted.query_id]
+                if not query.has_ended:  # it was given up: its place is free once the engine lets it go
+                    task = asyncio.create_task(_held_until_over(query, held.pop_all()), name=f"stuck-{query.name[:8]}")
+                    self._held.add(task)
+                    task.add_done_callback(self._held.discard)
 
     async def cancel(self, project_id: str, query_id: str) -> bool:
         """Kill a query that runs or waits in this process; whether there was one."""
@@ -245,7 +295,7 @@ class SqlDoor:
         self._stopping = True
         self._places.stop()
         for query in self.under_way:
-            threading.Thread(target=query.cancel, args=(ShuttingDownError("The service is stopping."),), daemon=True).start()
+            query.kill(ShuttingDownError("The service is stopping."))
 
     def close(self) -> None:
         """After `stop`: wait until no query is left. For another thread than the event loop's."""
@@ -253,6 +303,12 @@ class SqlDoor:
         for query in self.under_way:
             if not query.join(max(0.0, deadline - time.monotonic())):
                 _log.error("a query does not end", query_id=query.wanted.query_id)
+                query.give_up()
+
+
+async def _held_until_over(query: RunningSql, held: AsyncExitStack) -> None:
+    async with held:
+        await anyio.to_thread.run_sync(query.join, None, abandon_on_cancel=True)
 
 
 def engine_limits(policy: SqlPolicy) -> SqlLimits:

@@ -35,6 +35,7 @@ from analytics.fence.parser import Node
 from analytics.fence.properties import PropertyPath, property_path
 from analytics.fence.refusal import RefusedError
 from analytics.fence.scope import Scope
+from analytics.fence.sizes import check_size
 from analytics.fence.types import check_structure, check_type
 
 MAX_DEPTH = 100
@@ -325,6 +326,7 @@ class Checker:
         if called is not None:
             return self._call(node, name=called)
         check_function(name)
+        check_size(name, arguments)
         low = name.lower()
         if low == "lambda" and "alias" in node:
             if self._scope.lambdas.get(node["alias"]) is None:

@@ -34,6 +34,7 @@ _LONGEST_FAILURE = 1 << 16
 _SAMPLE_SECONDS = 0.5
 _KILL_AGAIN_SECONDS = 0.1
 _KILLS = 50
+_GONE_SECONDS = 0.2
 _NO_ROLE = re.compile(r"\bCode: (?:511|512)\b")  # UNKNOWN_ROLE, SET_NON_GRANTED_ROLE
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _SAMPLE = """
@@ -118,6 +119,12 @@ class ServerAnalystDoor:
         """End a query. Raises StoreError."""
         self._warehouse.command("KILL QUERY WHERE query_id = {query_id:String} ASYNC", {"query_id": query_id})
 
+    def wait_gone(self, query_id: str) -> None:
+        """Until the server does not work on a query any more, or does not answer."""
+        with suppress(StoreError):
+            while self._warehouse.query(_SAMPLE, {"query_id": query_id}, lane="control").rows:
+                time.sleep(_GONE_SECONDS)
+
     def sample(self, query_id: str) -> tuple[int, int, int] | None:
         """Rows and bytes read and the peak of memory of a query that runs."""
         with suppress(StoreError):
@@ -190,6 +197,8 @@ class ServerAnalystHandle:
             if self._response is not None:
                 self._response.close()  # the server ends a reading query whose reader has gone
             self._life.end()
+            if self._life.cancelled.is_set():  # as long as the server works on it, nobody else gets its place
+                self._door.wait_gone(self._query_id)
         finally:
             self._release()
 

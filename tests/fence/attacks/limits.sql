@@ -197,3 +197,28 @@ SELECT levenshteinDistance(repeat('a', 60000), repeat('b', 60000))
 -- why: deeper than any question
 -- canary: limits
 SELECT abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(abs(1))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))
+
+-- name: regex-on-a-long-text
+-- why: the work grows with the square of the text's length, and is one call, which no limit ends
+-- canary: limits
+SELECT length(extractAll(repeat('a', 1e6), 'a*b|a'))
+
+-- name: split-a-long-text
+-- why: as above, under another name of the maker and of the regex
+-- canary: limits
+SELECT length(splitByRegexp('a*b|a', REPEAT('a', 1000000)))
+
+-- name: long-array
+-- why: an array out of nothing, each element of which is compared with each of another
+-- canary: limits
+SELECT hasSubstr(arrayWithConstant(10000000, 1), arrayResize([1], 10000000, 1))
+
+-- name: long-padding
+-- why: a text out of nothing
+-- canary: limits
+SELECT countMatches(leftPad('a', 5000000, 'a'), 'a*b|a')
+
+-- name: long-random-text
+-- why: a text out of nothing
+-- canary: limits
+SELECT replaceRegexpAll(randomPrintableASCII(5000000), '[a-z]*\d|[a-z]', '')

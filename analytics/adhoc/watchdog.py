@@ -1,0 +1,95 @@
+"""Looks after queries that do not end when they are told to: single calls that no limit of the engine reaches.
+
+The one thing to know: such a call can be waited for and nothing else. Embedded it takes the worker along: SQL goes off first, so that
+there is no second one, and if it still has not ended the worker is to be started anew. On a server it keeps its place here, no more.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from analytics.errors import AnalyticsError, LimitExceededError, SqlOffError
+
+LOOK_SECONDS = 0.25
+SPARE_SECONDS = 1.0  # beyond a query's limit of time, for the engine to keep to it by itself
+_log = structlog.get_logger("analytics.adhoc")
+
+
+class Watched(Protocol):
+    """What is looked after of a query."""
+
+    @property
+    def name(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def over_time_seconds(self) -> float:
+        """For how long the engine has been silent beyond the query's limit of time; below 0: it still has time."""
+        ...
+
+    @property
+    def overdue_seconds(self) -> float:
+        """For how long the engine has been silent since the query was killed; 0: it was not, or it has ended."""
+        ...
+
+    def kill(self, why: AnalyticsError) -> None:
+        """End it, without waiting."""
+        ...
+
+    def give_up(self) -> None:
+        """Answer whoever asked, without waiting for its end."""
+        ...
+
+
+class Watchdog:
+    """For one event loop."""
+
+    def __init__(self, under_way: Callable[[], Sequence[Watched]], grace_seconds: float, *, embedded: bool) -> None:
+        """`grace_seconds`: how long after it was killed a query may take to end. `embedded`: its engine is this process."""
+        self._under_way = under_way
+        self._grace_seconds = grace_seconds
+        self._embedded = embedded
+        self._stuck = frozenset[str]()
+        self.hopeless = False
+
+    @property
+    def stuck(self) -> int:
+        """How many queries do not end."""
+        return len(self._stuck)
+
+    @property
+    def reason(self) -> str | None:
+        """What is wrong, as a sentence; None if nothing is."""
+        if not self._stuck:
+            return None
+        return "A query does not end." if len(self._stuck) == 1 else f"{len(self._stuck)} queries do not end."
+
+    @property
+    def off(self) -> SqlOffError | None:
+        """Why SQL may not run."""
+        return SqlOffError(f"SQL is off: {self.reason}") if self._embedded and self._stuck else None
+
+    async def watch(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Look once."""
+        queries = self._under_way()
+        for query in queries:
+            if query.over_time_seconds > SPARE_SECONDS:
+                query.kill(LimitExceededError("The query took longer than its limit of time.", limit="seconds"))
+        overdue = [query for query in queries if query.overdue_seconds > self._grace_seconds]
+        for query in overdue:
+            if query.name not in self._stuck:
+                _log.error("a query does not end", query_id=query.name, seconds=round(query.overdue_seconds, 1), sql_is_off=self._embedded)
+                query.give_up()
+        if self._stuck and not overdue:
+            _log.info("no query is left that does not end")
+        self._stuck = frozenset(query.name for query in overdue)
+        self.hopeless = self._embedded and any(query.overdue_seconds > 2 * self._grace_seconds for query in overdue)

@@ -1,0 +1,90 @@
+"""Queries that no limit of the engine ends: they turn SQL off and have the worker started anew, and nothing else."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from analytics.adhoc.delivery import MOST_BYTES
+from analytics.adhoc.door import WantedSql
+from analytics.adhoc.formats import Format
+from analytics.domain.access import Role
+from tests.factories.sent_events import send_events
+from tests.fixtures.api import Api, make_settings, started
+from tests.fixtures.engines import _database
+
+pytestmark = pytest.mark.anyio
+SECONDS = 120.0
+# One call, which takes some seconds whatever the limits say. Its size is no constant that the gate could see.
+STUCK = "SELECT length(extractAll(repeat('a', 120 * 1000), 'a*b|a'))"
+
+
+@pytest.fixture(scope="module")
+async def api(engines: Any, postgres_template: str, tmp_path_factory: pytest.TempPathFactory, anyio_backend: object) -> AsyncIterator[Api]:
+    with contextmanager(_database)(engines, postgres_template) as postgres_url:
+        settings = make_settings(
+            tmp_path_factory.mktemp("stuck"),
+            postgres_url,
+            engines.redis_url,
+            sql_grace_seconds=0.5,
+            sql_limits={"analyst": {"seconds": 1}, "admin": {"seconds": 1}},
+        )
+        async with started(settings) as running:
+            yield running
+
+
+async def until(condition: Any, what: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, what
+        await asyncio.sleep(0.02)
+
+
+async def test_a_query_that_does_not_end_turns_sql_off_until_it_has(api: Api) -> None:
+    project = await api.make_project()
+    await send_events(api, project, [{"event": "signup", "user_id": "u-1"}])
+    path = f"/v1/projects/{project['slug']}"
+    watchdog, door = api.services.sql.watchdog, api.services.sql.queries.door
+    asking = asyncio.create_task(api.owner.post(f"{path}/sql", {"sql": STUCK, "query_id": str(uuid4())}))
+    await until(lambda: watchdog.hopeless, "the worker is not asked to end")
+
+    answer = await asking
+    assert (answer.status_code, answer.json()["code"], answer.json()["limit"]) == (422, "limit-exceeded", "seconds")
+    assert len(door.under_way) == 1, "it keeps its place"
+    assert door._places.taken == 1
+    refused = await api.owner.post(f"{path}/sql", {"sql": "SELECT 1"})
+    assert (refused.status_code, refused.json()["code"]) == (503, "sql-off")
+    assert "does not end" in refused.json()["detail"]
+    assert "analytics_sql_stuck_queries 1.0" in (await api.client.get("/metrics")).text
+    reason = await api.services.health._checks["sql"].ask()
+    assert reason == (False, "Off: A query does not end.")
+    assert (await api.owner.post(f"{path}/trends", {"date_from": "2026-01-01", "series": [{}]})).status_code == 200
+
+    await until(lambda: not door.under_way and watchdog.off is None, "it never ended")
+    assert not watchdog.hopeless
+    assert door._places.taken == 0
+    assert (await api.owner.post(f"{path}/sql", {"sql": "SELECT count() FROM events"})).json()["rows"] == [[1]]
+    (kept,) = [item for item in (await api.owner.get(f"{path}/sql/history")).json()["items"] if item["sql"] == STUCK]
+    assert (kept["status"], kept["code"]) == ("failed", "limit-exceeded")
+
+
+async def test_who_reads_slowly_is_no_query_that_does_not_end(api: Api) -> None:
+    project = await api.make_project()
+    door, watchdog = api.services.sql.queries.door, api.services.sql.watchdog
+    checked = await door.check("SELECT number, repeat('x', 1000) FROM numbers(100000)", {})
+    policy = (await api.services.sql.queries.policies(api.services.keys.all()[0]))[Role.ANALYST]
+    wanted = WantedSql(uuid4().hex, project["id"], "somebody", replace(policy, seconds=60), checked, Format.CSV)
+    async with door.running(wanted) as query:
+        await until(lambda: query._delivery._bytes >= MOST_BYTES and query._asked is None, "nothing comes")
+        query._started -= 1_000  # the time of its limit is over, and it is the reader who is waited for
+        watchdog.look()
+        assert query.over_time_seconds <= 0
+        query.cancel()
+        await asyncio.sleep(0.6)  # longer than the grace
+        watchdog.look()
+        assert watchdog.off is None
