@@ -5,7 +5,7 @@ The one thing to know: the ingestor stops first and the writer last, so whatever
 
 import os
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -96,9 +96,8 @@ async def open_event_path(
     that cannot be read.
     """
     async with AsyncExitStack() as stack:
-        files = stack.enter_context(ExitStack())
         try:
-            country_of = open_countries(settings.geoip_path, files)
+            country_of = stack.enter_context(open_countries(settings.geoip_path))
         except (OSError, maxminddb.InvalidDatabaseError) as error:
             raise SettingsError(f"ANALYTICS_GEOIP_PATH: {error}") from error
         folder = settings.data_dir / "spool"

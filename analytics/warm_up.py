@@ -5,17 +5,15 @@ Nothing of it is kept: the rows go into a scratch table that is dropped again.
 
 from datetime import UTC, datetime
 
-import numpy as np
 import pyarrow as pa
 
 from analytics.domain.project import Project
-from analytics.ingest.batch import make_batch
-from analytics.ingest.decode import decode_body
 from analytics.ingest.pipeline import door_steps
-from analytics.ingest.record import event_payload
-from analytics.spool.schema import EVENT_SCHEMA, from_payload
+from analytics.ingest.recorder import Recorder, Sent
+from analytics.spool.schema import EVENT_SCHEMA
 from analytics.warehouse.client import Warehouse
 from analytics.warehouse.scratch import drop_left_over_scratch, scratch_table
+from analytics.writer.batch import rows_of
 from analytics.writer.prepare import enriched, to_stream
 
 _EVENT = b"""[{"event": "warm_up", "user_id": "u", "timestamp": "2026-01-01T00:00:00.000Z", "properties": {"a": 1},
@@ -27,14 +25,9 @@ _NO_DEDUPLICATION = {"insert_deduplicate": 0}
 def warm_up_events() -> pa.RecordBatch:
     """The Python side: from a body to the columns of table `events`."""
     project = Project("warm-up", "warm-up", "warm-up", "Europe/London", datetime.now(UTC))
-    events = decode_body(_EVENT, False, 10, 100_000).events
-    batch = make_batch(project, 1_767_225_600_000, events, [""] * len(events))
-    for step in door_steps(None):
-        step(batch)
-    payload, rows = event_payload(batch)
-    table = pa.Table.from_batches([from_payload(payload, EVENT_SCHEMA)])
-    table = table.append_column("received_at", pa.array(np.full(rows, batch.received_ms)).cast(pa.timestamp("ms", tz="UTC")))
-    return enriched(table.append_column("project_id", pa.array([project.id] * rows).dictionary_encode()))
+    recorded = Recorder(door_steps(None), 10).record([Sent(project, _EVENT)], 1_767_225_600_000)
+    records = [(record.project_id, record.received_ms, record.payload) for made, _ in recorded.records for record in made]
+    return enriched(rows_of(records, EVENT_SCHEMA))
 
 
 def warm_up_warehouse(warehouse: Warehouse) -> None:

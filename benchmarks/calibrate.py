@@ -14,18 +14,14 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-
 from analytics.domain.project import Project
-from analytics.ingest.batch import make_batch
-from analytics.ingest.decode import decode_body
 from analytics.ingest.pipeline import door_steps
-from analytics.ingest.record import event_payload
+from analytics.ingest.recorder import Recorder, Sent
 from analytics.migrate.clickhouse import migrate_clickhouse
-from analytics.spool.schema import EVENT_SCHEMA, from_payload
+from analytics.spool.schema import EVENT_SCHEMA
 from analytics.telemetry.logging import configure_logging
 from analytics.warehouse.client import open_warehouse
+from analytics.writer.batch import rows_of
 from analytics.writer.prepare import enriched, to_stream
 from benchmarks.dataset import EventFactory
 
@@ -37,22 +33,16 @@ def make_batches(count: int, project_id: str = "p_calibration") -> tuple[list[st
     """Column names, and `count` batches as Arrow streams."""
     factory = EventFactory(seed=2)
     project = Project(project_id, "calibration", "Calibration", "UTC", datetime.now(UTC), id_seed=1)
-    steps = door_steps(None)
+    recorder = Recorder(door_steps(None), 10_000)
     names: list[str] = []
     streams: list[bytes] = []
     for _ in range(count):
         now_ms = time.time_ns() // 1_000_000
-        parts: list[pa.RecordBatch] = []
+        records: list[tuple[str, int, bytes]] = []
         for _ in range(BATCH_ROWS // _REQUEST_ROWS):
-            decoded = decode_body(factory.batch(_REQUEST_ROWS, now_ms=now_ms).array(), False, 10_000, 32_768)
-            batch = make_batch(project, now_ms, decoded.events, [""] * _REQUEST_ROWS)
-            for step in steps:
-                step(batch)
-            parts.append(from_payload(event_payload(batch)[0], EVENT_SCHEMA))
-        rows = pa.Table.from_batches(parts)
-        received = pa.array(np.full(rows.num_rows, now_ms)).cast(pa.timestamp("ms", tz="UTC"))
-        project_ids = pa.array([project.id] * rows.num_rows).dictionary_encode()
-        whole = enriched(rows.append_column("received_at", received).append_column("project_id", project_ids))
+            recorded = recorder.record([Sent(project, factory.batch(_REQUEST_ROWS, now_ms=now_ms).array())], now_ms)
+            records += [(record.project_id, record.received_ms, record.payload) for made, _ in recorded.records for record in made]
+        whole = enriched(rows_of(records, EVENT_SCHEMA))
         names = whole.schema.names
         streams.append(to_stream(whole))
     return names, streams

@@ -21,6 +21,11 @@ class _Waiting:
     query_id: str
     turn: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
+    @property
+    def has_entered(self) -> bool:
+        """Whether its turn came."""
+        return self.turn.done() and not self.turn.cancelled() and self.turn.exception() is None
+
 
 class Places:
     """For one event loop."""
@@ -84,15 +89,12 @@ class Places:
         try:
             async with asyncio.timeout(self._wait_seconds):
                 await wanted.turn
-        except TimeoutError:
-            if wanted.turn.done() and not wanted.turn.cancelled() and wanted.turn.exception() is None:  # it came at the last moment
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if wanted.has_entered:  # its turn came at the last moment
                 self._leave(wanted.project_id, wanted.caller)
-            raise RateLimitedError(
-                f"No place came free within {self._wait_seconds:g} seconds: too many queries run.", retry_after_seconds=5
-            ) from None
-        except asyncio.CancelledError:
-            if wanted.turn.done() and not wanted.turn.cancelled() and wanted.turn.exception() is None:
-                self._leave(wanted.project_id, wanted.caller)
+            if isinstance(error, TimeoutError):
+                detail = f"No place came free within {self._wait_seconds:g} seconds: too many queries run."
+                raise RateLimitedError(detail, retry_after_seconds=5) from None
             raise
         finally:
             if wanted in self._waiting:
@@ -110,10 +112,9 @@ class Places:
         self._of_caller[wanted.project_id, wanted.caller] += 1
 
     def _leave(self, project_id: str, caller: str) -> None:
-        for counter, key in ((self._of_project, project_id), (self._of_caller, (project_id, caller))):
-            counter[key] -= 1  # type: ignore[index]
-            if counter[key] <= 0:  # type: ignore[index]
-                del counter[key]  # type: ignore[arg-type]
+        self._of_project[project_id] -= 1
+        self._of_caller[project_id, caller] -= 1
+        self._of_project, self._of_caller = +self._of_project, +self._of_caller  # without those that run nothing any more
         self._next()
 
     def _next(self) -> None:

@@ -7,7 +7,7 @@ import pickle
 import signal
 import sys
 import traceback
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -44,8 +44,8 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     connection, max_events, geoip = Connection(int(sys.argv[1])), int(sys.argv[2]), sys.argv[3]
-    with ExitStack() as stack, suppress(EOFError, ConnectionError):
-        recorder = Recorder(door_steps(open_countries(Path(geoip) if geoip else None, stack)), max_events)
+    with open_countries(Path(geoip) if geoip else None) as country_of, suppress(EOFError, ConnectionError):
+        recorder = Recorder(door_steps(country_of), max_events)
         project = Project("warm-up", "warm-up", "warm-up", "Europe/London", datetime.now(UTC))
         recorder.record([Sent(project, _WARM_UP)], 1_767_225_600_000)
         tune_garbage_collection()

@@ -88,6 +88,11 @@ class _Group:
     recorded: Recorded | None = None
     records: list[NewRecord] = field(default_factory=list[NewRecord])
 
+    @property
+    def readable(self) -> list[_Job]:
+        """Those that have not failed."""
+        return [job for job in self.jobs if job.failure is None]
+
 
 class Ingestor:
     """The way in. `submit` may be called from the event loop by any number of requests at once."""
@@ -204,15 +209,17 @@ class Ingestor:
 
     def _begin(self, group: _Group) -> None:
         """Have a group recorded: by its decoder if it has one, else here."""
-        requests = [job.sent() for job in group.jobs if job.failure is None]
         try:
             if group.decoder is not None:
-                group.decoder.send(requests, group.received_ms)
+                group.decoder.send([job.sent() for job in group.readable], group.received_ms)
         except DecoderGoneError:
             group.decoder = None
         if group.decoder is None:
-            group.recorded = self._recorder.record(requests, group.received_ms)
+            group.recorded = self._record(group.readable, group.received_ms)
         self._taken.put(group)
+
+    def _record(self, jobs: Sequence[_Job], received_ms: int) -> Recorded:
+        return self._recorder.record([job.sent() for job in jobs], received_ms)
 
     def _take_jobs(self) -> list[_Job]:
         jobs = list[_Job]()
@@ -250,18 +257,17 @@ class Ingestor:
         if group.decoder is not None:
             with contextlib.suppress(DecoderGoneError):
                 recorded = group.decoder.receive()
-        jobs = [job for job in group.jobs if job.failure is None]
+        jobs = group.readable
         if recorded is None or (group.decoder is not None and not all(self._may_leave(job.request) for job in jobs)):
             # The decoder is gone; or an erasure has become known meanwhile, of which it knows nothing.
-            recorded = self._recorder.record([job.sent() for job in jobs], group.received_ms)
-        for job, outcome in zip(jobs, recorded.outcomes, strict=True):
-            _tell(job, outcome)
+            recorded = self._record(jobs, group.received_ms)
+        _tell(jobs, recorded)
+        for job in jobs:
             self._charge(job)
         if any(isinstance(job.failure, RateLimitedError) for job in jobs):
             jobs = [job for job in jobs if job.failure is None]
-            recorded = self._recorder.record([job.sent() for job in jobs], group.received_ms)
-            for job, outcome in zip(jobs, recorded.outcomes, strict=True):
-                _tell(job, outcome)
+            recorded = self._record(jobs, group.received_ms)
+            _tell(jobs, recorded)
         for records, places in recorded.records:
             records[0] = replace(records[0], reserved_bytes=sum(jobs[place].reserved for place in places))
             group.records += records
@@ -317,9 +323,10 @@ class Ingestor:
                 loop.call_soon_threadsafe(_resolve, jobs)
 
 
-def _tell(job: _Job, outcome: Outcome) -> None:
-    job.outcome = outcome
-    job.failure = None if outcome.failure is None else _failure(outcome.failure)
+def _tell(jobs: Sequence[_Job], recorded: Recorded) -> None:
+    for job, outcome in zip(jobs, recorded.outcomes, strict=True):
+        job.outcome = outcome
+        job.failure = None if outcome.failure is None else _failure(outcome.failure)
 
 
 def _resolve(jobs: list[_Job]) -> None:

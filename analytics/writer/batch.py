@@ -102,19 +102,23 @@ def read_batch(spool: Spool, start: Position, max_rows: int, end: Position | Non
     for record in records:
         size, count = batch.taken.get(record.header.project_id, (0, 0))
         batch.taken[record.header.project_id] = (size + record.header.payload_bytes, count + record.header.rows)
-    batch.events = _table([r for r in records if r.header.kind is RecordKind.EVENTS], EVENT_SCHEMA)
-    batch.refused = _table([r for r in records if r.header.kind is RecordKind.REFUSED], REFUSED_SCHEMA)
+    batch.events = _rows_of_kind(records, RecordKind.EVENTS, EVENT_SCHEMA)
+    batch.refused = _rows_of_kind(records, RecordKind.REFUSED, REFUSED_SCHEMA)
     return batch
 
 
-def _table(records: Sequence[Record], schema: pa.Schema) -> pa.Table | None:
-    if not records:
-        return None
-    batches = [from_payload(record.payload, schema) for record in records]
+def _rows_of_kind(records: Sequence[Record], kind: RecordKind, schema: pa.Schema) -> pa.Table | None:
+    chosen = [(r.header.project_id, r.header.received_ms, r.payload) for r in records if r.header.kind is kind]
+    return rows_of(chosen, schema) if chosen else None
+
+
+def rows_of(records: Sequence[tuple[str, int, bytes]], schema: pa.Schema) -> pa.Table:
+    """The rows of records of one kind: project id, milliseconds of receipt and payload of each, at least one."""
+    batches = [from_payload(payload, schema) for _, _, payload in records]
     counts = [batch.num_rows for batch in batches]
     table = pa.Table.from_batches(batches, schema)
-    received = np.repeat(np.array([record.header.received_ms for record in records], np.int64), counts)
-    projects = pa.array([record.header.project_id for record in records]).dictionary_encode()
+    received = np.repeat(np.array([received_ms for _, received_ms, _ in records], np.int64), counts)
+    projects = pa.array([project_id for project_id, _, _ in records]).dictionary_encode()
     project_column = pa.DictionaryArray.from_arrays(
         np.asarray(projects.indices)[np.repeat(np.arange(len(records)), counts)], projects.dictionary
     )

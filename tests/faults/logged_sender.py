@@ -63,7 +63,9 @@ class AnswerLog:
         invented = sorted(stored.contents.keys() - self.contents.keys())
         assert not invented, f"{len(invented)} events were stored that were never sent, or refused: {invented[:5]}"
         rows = len(stored.contents)
-        assert {table: count[0] for table, count in stored.counts.items()} == dict.fromkeys(stored.counts, rows), "not once in every table"
+        assert {table: count[0] for table, count in stored.counts.items()} == dict.fromkeys(stored.counts, rows), (
+            f"not {rows} once in every table: {dict(stored.counts)}, by name {stored.by_name}"
+        )
         assert [stored.counts[table][1] for table in ("events", "user_timeline", "event_ids")] == [rows] * 3, "ids are not distinct"
         for event_id, content in stored.contents.items():
             assert content in self.contents[event_id], f"{event_id}: a later content won"
