@@ -186,7 +186,14 @@ async def open_services(
         health = HealthMonitor(health_checks(warehouse, schema, metadata, cache, event_path, sql), metrics)
         await stack.enter_async_context(health.running())
         stores = personal_stores(
-            warehouse, event_path.spool, settings.data_dir / "spool", feed, export_files, metadata.sql_history, sql.schema
+            warehouse,
+            event_path.spool,
+            settings.data_dir / "spool",
+            feed,
+            export_files,
+            metadata.sql_history,
+            metadata.saved_queries,
+            sql.schema,
         )
         erasing = Erasing(
             erasures, metadata.database, warehouse, clock, stores, hold=hold, settle_seconds=SETTLE_SECONDS if hold is None else 0.0

@@ -18,6 +18,7 @@ from analytics.adhoc.places import Places
 from analytics.adhoc.queries import AdhocQueries
 from analytics.adhoc.schema import SqlSchema
 from analytics.adhoc.watchdog import Watchdog
+from analytics.answers.names import SourceNames
 from analytics.background import running
 from analytics.cache.rate_limit import RateLimits
 from analytics.clock import Clock
@@ -153,7 +154,15 @@ async def _opened(
     test = FenceTest(engines.analysts, migrated)
     if engines.documents:  # our own engine, which answers at once; a server may hang
         await test.test()
-    door = SqlDoor(engines.gate, engines.analysts, places, watermark, documents=engines.documents, off=lambda: test.off or watchdog.off)
+    door = SqlDoor(
+        engines.gate,
+        engines.analysts,
+        places,
+        watermark,
+        documents=engines.documents,
+        off=lambda: test.off or watchdog.off,
+        names=SourceNames(metadata.saved_queries),
+    )
     watchdog = Watchdog(lambda: door.under_way, settings.sql_grace_seconds, embedded=engines.documents)
     queries = AdhocQueries(door, metadata.sql_history, metadata.sql_limits, check_changes(settings.sql_limits), rates, clock)
     async with (

@@ -8,11 +8,11 @@ though it was killed, which keeps its place.
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import anyio.to_thread
 import structlog
@@ -28,12 +28,14 @@ from analytics.errors import (
     QueryCancelledError,
     ShuttingDownError,
     SqlOffError,
+    UnknownTableError,
     WarehouseUnavailableError,
 )
 from analytics.fence.analyst_door import AnalystDoor, AnalystHandle, TableEstimate
 from analytics.fence.checked_query import PROJECT_PARAMETER, CheckedQuery
 from analytics.fence.gate import Gate
 from analytics.fence.limits import SqlLimits
+from analytics.fence.named import NamedSource
 
 STOP_SECONDS = 4.0
 _log = structlog.get_logger("analytics.adhoc")
@@ -41,11 +43,23 @@ _log = structlog.get_logger("analytics.adhoc")
 
 @dataclass(frozen=True, slots=True)
 class CheckedSql:
-    """A statement that may run: the canonical text, the names of its tables, its parameters as the engine's text."""
+    """A statement that may run: the canonical text, the names of its tables, its parameters as the engine's text.
+
+    `named` are the saved queries and rollups among the names of its own text.
+    """
 
     sql: str
     tables: tuple[str, ...]
     parameters: Mapping[str, str]
+    named: tuple[str, ...] = ()
+
+
+class Names(Protocol):
+    """A project's own names for tables."""
+
+    async def of(self, project_id: str, wanted: Collection[str]) -> Mapping[str, NamedSource]:
+        """What those of `wanted` that exist stand for, and whatever stands behind them. Raises RequestError, MetadataUnavailableError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +236,10 @@ class SqlDoor:
         *,
         documents: bool,
         off: Callable[[], AnalyticsError | None],
+        names: Names | None = None,
     ) -> None:
         """`documents`: each chunk of the engine is a document of its own (chDB). Without gate or door SQL must be `off`."""
+        self._names = names
         self._gate = gate
         self._door = door
         self._places = places
@@ -242,13 +258,31 @@ class SqlDoor:
         if self._stopping:
             raise ShuttingDownError("The service is stopping.")
 
-    async def check(self, sql: str, values: Mapping[str, Any]) -> CheckedSql:
-        """The statement if it may run with these values. Raises SqlRefusedError or InvalidRequestError."""
+    async def check(self, sql: str, values: Mapping[str, Any], project_id: str | None = None) -> CheckedSql:
+        """The statement if it may run with these values; the names of this project's saved queries and rollups count as tables in it.
+
+        Raises SqlRefusedError, InvalidRequestError, or MetadataUnavailableError if what a name stands for cannot be known.
+        """
+        checked = await self.checked(sql, project_id)
+        bound = {**bind(checked.parameters, values), **checked.constants}
+        return CheckedSql(checked.sql, tuple(checked.tables), bound, checked.named)
+
+    async def checked(self, sql: str, project_id: str | None = None) -> CheckedQuery:
+        """The statement if it may run, its parameters still without values. Raises as `check`."""
         self.require_on()
-        if self._gate is None:
+        gate = self._gate
+        if gate is None:
             raise SqlOffError("SQL is off: nothing checks it.")
-        checked: CheckedQuery = await anyio.to_thread.run_sync(self._gate.check, sql)
-        return CheckedSql(checked.sql, tuple(checked.tables), bind(checked.parameters, values))
+        try:
+            return await anyio.to_thread.run_sync(gate.check, sql)
+        except UnknownTableError:
+            if self._names is None or project_id is None:
+                raise
+            wanted = await anyio.to_thread.run_sync(gate.unknown_names, sql)
+            named = await self._names.of(project_id, wanted)
+            if not named:
+                raise
+        return await anyio.to_thread.run_sync(gate.check, sql, named)
 
     @asynccontextmanager
     async def running(self, wanted: WantedSql) -> AsyncGenerator[RunningSql]:

@@ -112,7 +112,7 @@ class AdhocQueries:
 
     async def _checked(self, asked: AskedSql) -> CheckedSql:
         try:
-            return await self.door.check(asked.sql, asked.params)
+            return await self.door.check(asked.sql, asked.params, asked.project.id)
         except RequestError as refusal:
             await self.history.begin(self._kept(asked, ()), refused=refusal.code)
             raise

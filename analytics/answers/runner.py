@@ -99,7 +99,7 @@ class Answers:
         """The statement of a question in SQL with its values, as it would run. Raises SqlRefusedError, InvalidRequestError, StoreError."""
         question = asked.question
         values = given_values(question, _with_days(asked))
-        return await self._queries.door.check(question.sql, values)
+        return await self._queries.door.check(question.sql, values, asked.project.id)
 
     def trend_spec(self, asked: Asked) -> TrendSpec:
         """The trend that is asked for, with its values. Raises InvalidRequestError."""

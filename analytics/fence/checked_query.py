@@ -5,7 +5,7 @@ the caller's own parameters can never have that name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Names that begin so are the fence's: no alias, parameter or column of a caller's text may.
 RESERVED_PREFIX = "fence_"
@@ -16,9 +16,12 @@ PROJECT_PARAMETER = f"{RESERVED_PREFIX}project"
 class CheckedQuery:
     """`sql` is canonical text over physical tables, with parameters left as `{name:Type}` and `{fence_project:String}` among them.
 
-    `tables` are the plain names it reads, sorted, each once. `parameters` are the caller's: name to ClickHouse type.
+    `tables` are the plain names it reads, sorted, each once. `parameters` are the caller's: name to ClickHouse type. `named` are the saved
+    queries and rollups that the caller's own text names; `constants` the values of their parameters, bound under names of the fence's.
     """
 
     sql: str
     tables: tuple[str, ...]
     parameters: Mapping[str, str]
+    named: tuple[str, ...] = ()
+    constants: Mapping[str, str] = field(default_factory=dict[str, str])

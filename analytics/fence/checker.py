@@ -13,6 +13,7 @@ from analytics.errors import SqlTooComplexError, UnknownTableError, UnknownTypeE
 from analytics.fence.catalog import SqlCatalog, SqlTable, hot_column
 from analytics.fence.checked_query import RESERVED_PREFIX
 from analytics.fence.functions import check_aggregate_text, check_function
+from analytics.fence.named import MAX_CHAIN, NamedQuery, NamedSource, NamedSources
 from analytics.fence.names import aliases_of, check_column, known_names, names_in, outputs_of
 from analytics.fence.nodes import (
     EXPRESSION,
@@ -78,16 +79,27 @@ class Checker:
     """Checks one statement. `rows_of` gives the subquery that stands for a table, with columns for some hot members; a set of names:
     without the columns that the statement does not name; None: with all."""
 
-    def __init__(self, catalog: SqlCatalog, rows_of: Callable[[SqlTable, tuple[str, ...], frozenset[str] | None], Node]) -> None:
+    def __init__(
+        self,
+        catalog: SqlCatalog,
+        rows_of: Callable[[SqlTable, tuple[str, ...], frozenset[str] | None], Node],
+        named: NamedSources,
+        chain: tuple[str, ...] = (),
+        values: Mapping[str, str] | None = None,
+        depth: int = 0,
+    ) -> None:
+        """`chain` are the saved queries around this text, the outermost first; `values` those of its own parameters, None: the caller's."""
         self._catalog = catalog
         self._rows_of = rows_of
+        self._named = named
+        self._chain = chain
+        self._values = values
+        self._constants: dict[str, str] = {}
         self._scope = Scope()
-        self._depth = 0
-        self._nodes = 0
+        self._depth = depth
         self._names: frozenset[str] = frozenset()
         self._known: frozenset[str] = frozenset()
         self._open: list[str] = []  # aliases of the expressions that are being walked: in its own expression an alias means nothing
-        self._renamed = 0
         self.tables: set[str] = set()
         self.parameters: dict[str, str] = {}
         self._rules: Mapping[str, Callable[[Node], Node]] = {
@@ -105,7 +117,7 @@ class Checker:
 
     def statement(self, tree: Node) -> Node:
         """The canonical tree of a statement. Raises RefusedError."""
-        self._names, self._known = frozenset(names_in(tree)), known_names(tree, self._catalog)
+        self._names, self._known = frozenset(names_in(tree)), known_names(tree, self._catalog, self._named.known)
         return self._node(tree, SELECT)
 
     # ---- any node ---------------------------------------------------------
@@ -114,11 +126,11 @@ class Checker:
         kind = node.get("type") if isinstance(node, dict) else None
         if kind not in types:
             raise RefusedError(_not_here(kind))
-        self._nodes += 1
+        self._named.nodes += 1
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise RefusedError(f"The SQL is nested more than {MAX_DEPTH} levels deep.", kind=SqlTooComplexError)
-        if self._nodes > MAX_NODES:
+        if self._named.nodes > MAX_NODES:
             raise RefusedError(f"The SQL has more than {MAX_NODES} parts.", kind=SqlTooComplexError)
         self._open.append(str(node.get("alias", "")))
         built = self._rules.get(kind, self._members)(node)
@@ -183,7 +195,7 @@ class Checker:
         for element in _children(node.get("with")):
             if element.get("type") == "Function" and element.get("name") == "lambda":
                 check_name(element.get("alias"))
-                scope.lambdas[element["alias"]] = self._new_name("lambda")
+                scope.lambdas[element["alias"]] = self._named.new_name("lambda")
             elif "alias" in element:
                 scope.values[element["alias"]] = {key: value for key, value in element.items() if key != "alias"}
 
@@ -209,12 +221,8 @@ class Checker:
         finally:
             self._scope = outer
 
-    def _new_name(self, kind: str) -> str:
-        self._renamed += 1
-        return f"{RESERVED_PREFIX}{kind}_{self._renamed}"
-
     def _with_element(self, node: Node) -> Node:
-        name, new = node["name"], self._new_name("cte")
+        name, new = node["name"], self._named.new_name("cte")
         check_name(name)
         if self._scope.is_recursive:
             self._scope.ctes[name] = new
@@ -251,16 +259,48 @@ class Checker:
             self._add_source(alias, None)
             self._scope.given.update(self._scope.outputs_of(cte))
             return self._members(node, database_and_table_name={"type": "TableIdentifier", "name": cte, "alias": alias})
-        table = self._catalog.tables.get(name) if "name_parts" not in named else None
+        table = self._table(name) if "name_parts" not in named else None
+        if isinstance(table, NamedQuery):
+            return self._saved_query(node, name, alias, table)
         if table is None:
             raise RefusedError(f"There is no table {name[:100]} here.", name, kind=UnknownTableError)
         self.tables.add(name)
+        if not self._chain and name not in self._catalog.tables:
+            self._named.used.add(name)
         subquery: Node = {"type": "Subquery", "alias": alias}
         self._add_source(alias, table)
         self._scope.read.append((subquery, alias, table))
         built = self._members({key: value for key, value in node.items() if key != "final"}, database_and_table_name=None)
         del built["database_and_table_name"]
         return {**built, "subquery": subquery}
+
+    def _table(self, name: str) -> NamedSource | None:
+        """What a name in FROM stands for, CTEs left out: the catalogue's own names win."""
+        table = self._catalog.tables.get(name)
+        return table if table is not None else self._named.get(name)
+
+    def _saved_query(self, node: Node, name: str, alias: str, query: NamedQuery) -> Node:
+        """The subquery that stands for the name of a saved query."""
+        if "final" in node:
+            raise RefusedError("FINAL goes with a table only.", "FINAL")
+        chain = (*self._chain, name)
+        if name in self._chain:
+            raise RefusedError(f"The saved query {name} would read itself: {' > '.join(chain)}.", name)
+        if len(chain) > MAX_CHAIN:
+            raise RefusedError(f"More than {MAX_CHAIN} saved queries stand behind each other.", name, kind=SqlTooComplexError)
+        tree = self._named.tree(name, query)
+        inner = Checker(self._catalog, self._rows_of, self._named, chain, query.values, self._depth)
+        try:
+            rows = inner.statement(tree)
+        except RefusedError as refused:
+            raise RefusedError(f"In {name}: {refused.detail}", name, kind=refused.kind) from refused
+        self.tables |= inner.tables
+        if not self._chain:
+            self._named.used.add(name)
+        self._add_source(alias, None)
+        self._scope.given.update(outputs_of({"children": [tree]}))
+        built = self._members({key: value for key, value in node.items() if key != "database_and_table_name"})
+        return {**built, "subquery": {"type": "Subquery", "alias": alias, "children": [rows]}}
 
     def _table_function(self, node: Node, called: Node) -> Node:
         name = str(called.get("name"))
@@ -372,7 +412,7 @@ class Checker:
             value = self._scope.value(name)
             if "name_parts" not in right and value is not None:
                 right = value
-            elif "name_parts" not in right and (self._scope.cte(name) is not None or name in self._catalog.tables):
+            elif "name_parts" not in right and (self._scope.cte(name) is not None or self._table(name) is not None):
                 right = _everything_of(name)
             else:
                 raise RefusedError(
@@ -403,7 +443,16 @@ class Checker:
         check_type(kind)
         if self.parameters.setdefault(name, kind) != kind:
             raise RefusedError(f"The parameter {name} has two types.", name)
-        return self._members(node)
+        return self._members(node) if self._values is None else self._members(node, name=self._constant(name, self._values))
+
+    def _constant(self, name: str, values: Mapping[str, str]) -> str:
+        """What a parameter of a saved query is called in the canonical text, where no caller can name it; it has its default there."""
+        if name not in values:
+            raise RefusedError(f"its parameter {name} has no default.", name)
+        if name not in self._constants:
+            self._constants[name] = self._named.new_name("value")
+            self._named.constants[self._constants[name]] = values[name]
+        return self._constants[name]
 
 
 def check_name(name: Any) -> None:

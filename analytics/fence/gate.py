@@ -5,16 +5,20 @@ text is parsed once more, and unless that gives the tree that was checked, nothi
 """
 
 import threading
+from collections.abc import Mapping
 
 from analytics.errors import SqlNotAllowedError, SqlTooComplexError
 from analytics.fence.catalog import SqlCatalog, SqlTable
 from analytics.fence.checked_query import RESERVED_PREFIX, CheckedQuery
 from analytics.fence.checker import Checker
+from analytics.fence.named import NamedSource, NamedSources
+from analytics.fence.names import table_names
 from analytics.fence.nodes import plain
 from analytics.fence.parser import Node, SqlParser
 from analytics.fence.refusal import RefusedError, position_of
 
 MAX_CHARACTERS = 64_000
+_MOST_REMEMBERED = 1_000
 _SPACES = "\t\n\r"
 # Characters that make a text look like another: byte order marks, changes of writing direction, separators that are no line ends.
 _HIDDEN = frozenset("\ufeff\u2028\u2029\u200e\u200f" + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))))
@@ -26,18 +30,19 @@ class Gate:
     def __init__(self, parser: SqlParser, catalog: SqlCatalog) -> None:
         self._parser = parser
         self._catalog = catalog
-        self._rows: dict[tuple[str, tuple[str, ...]], Node] = {}  # our own subqueries, parsed
+        self._rows: dict[str, Node] = {}  # our own subqueries, parsed
         self._lock = threading.Lock()
 
-    def check(self, sql: str) -> CheckedQuery:
-        """The canonical form of one SELECT over the project's tables.
+    def check(self, sql: str, named: Mapping[str, NamedSource] | None = None) -> CheckedQuery:
+        """The canonical form of one SELECT over the project's tables. `named` are the project's own names for tables beside them.
 
         Raises SqlRefusedError with a reason and, where it is known, the position in `sql`; StoreError if the parser does not answer.
         """
-        _check_text(sql)
-        checker = Checker(self._catalog, self._rows_of)
+        sources = NamedSources(self._catalog, named or {}, self._parsed)
+        tree = self._parsed(sql)
+        checker = Checker(self._catalog, self._rows_of, sources)
         try:
-            tree = checker.statement(self._parser.parse(sql))
+            tree = checker.statement(tree)
             printed, again = self._parser.print(tree)
             is_same = plain(again) == plain(tree)
         except RefusedError as refused:
@@ -46,16 +51,28 @@ class Gate:
             raise SqlTooComplexError("The SQL is nested too deeply.", position_of(sql, None)) from error
         if not is_same:
             raise SqlNotAllowedError("The SQL is understood in one way and would be run in another.", position_of(sql, None))
-        return CheckedQuery(printed, tuple(sorted(checker.tables)), dict(checker.parameters))
+        return CheckedQuery(
+            printed, tuple(sorted(checker.tables)), dict(checker.parameters), tuple(sorted(sources.used)), dict(sources.constants)
+        )
+
+    def unknown_names(self, sql: str) -> frozenset[str]:
+        """Names in a statement that are no built-in tables: of CTEs, columns, saved queries, or of nothing. Raises as `check`."""
+        return frozenset(table_names(self._parsed(sql))) - self._catalog.tables.keys()
+
+    def _parsed(self, sql: str) -> Node:
+        _check_text(sql)
+        return self._parser.parse(sql)
 
     def _rows_of(self, table: SqlTable, hot: tuple[str, ...], wanted: frozenset[str] | None) -> Node:
-        key = (table.name, hot)
+        text = self._catalog.rows_of(table, hot)
         with self._lock:
-            known = self._rows.get(key)
+            known = self._rows.get(text)
         if known is None:
-            known = self._parser.parse(self._catalog.rows_of(table, hot))
+            known = self._parser.parse(text)
             with self._lock:
-                self._rows[key] = known
+                if len(self._rows) >= _MOST_REMEMBERED:
+                    self._rows.clear()
+                self._rows[text] = known
         return known if wanted is None else _with_columns(known, wanted)
 
 

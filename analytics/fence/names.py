@@ -4,7 +4,7 @@ The one thing to know: this errs on the side of "known". What it lets pass is lo
 """
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from typing import Any
 
 from analytics.errors import UnknownColumnError
@@ -31,8 +31,18 @@ def names_in(node: Any) -> Iterator[str]:
             yield from found.get("name_parts") or (str(found.get("name")),)
 
 
-def known_names(tree: Any, catalog: SqlCatalog) -> frozenset[str]:
-    """What a bare name may be: a column of a table that is read, an alias, an argument of a lambda."""
+def table_names(tree: Any) -> Iterator[str]:
+    """The names in a statement that may be those of tables: in FROM, and alone right of IN."""
+    for node in _nodes(tree):
+        if node["type"] in ("TableIdentifier", "Identifier") and "name_parts" not in node:
+            yield str(node.get("name"))
+
+
+def known_names(tree: Any, catalog: SqlCatalog, known_of: Callable[[str], Collection[str]]) -> frozenset[str]:
+    """What a bare name may be: a column of a table that is read, an alias, an argument of a lambda.
+
+    `known_of` says the same of a name that is no built-in table.
+    """
     known: set[str] = set()
     for node in _nodes(tree):
         kind = node["type"]
@@ -44,6 +54,8 @@ def known_names(tree: Any, catalog: SqlCatalog) -> frozenset[str]:
             known.add(name)
             if name in catalog.tables:
                 known.update(column.name for column in catalog.tables[name].columns)
+            elif kind == "TableIdentifier" and "name_parts" not in node:
+                known.update(known_of(name))
         if kind == "Function" and node.get("name") == "lambda":
             known.update(names_in(node.get("arguments", {}).get("children", [])[:1]))
         if kind == "ColumnsReplaceTransformerReplacement":

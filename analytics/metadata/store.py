@@ -23,6 +23,7 @@ from analytics.metadata.keys import WriteKeys
 from analytics.metadata.pool import Database, open_database
 from analytics.metadata.projects import Projects
 from analytics.metadata.refresh_tokens import RefreshTokens
+from analytics.metadata.saved_queries import SavedQueries
 from analytics.metadata.secrets import Passwords
 from analytics.metadata.signing_keys import SigningKeys
 from analytics.metadata.sql_history import SqlHistory
@@ -59,6 +60,7 @@ class Metadata:
     subject_exports: SubjectExports
     sql_history: SqlHistory
     sql_limits: SqlLimitChanges
+    saved_queries: SavedQueries
 
 
 @asynccontextmanager
@@ -103,6 +105,7 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_
                 SubjectExports(database, clock, ring),
                 SqlHistory(database, log.names, clock),
                 SqlLimitChanges(database),
+                SavedQueries(database, clock),
             )
 
 

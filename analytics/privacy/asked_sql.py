@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import anyio.from_thread
 
 from analytics.adhoc.schema import SqlSchema
+from analytics.metadata.saved_queries import SavedQueries, SavedText
 from analytics.metadata.sql_history import SqlHistory
 from analytics.privacy.subject import SHORT_ID, Subject
+
+ERASED = "(erased)"
 
 
 class SqlQueries:
@@ -48,11 +52,73 @@ class SqlSamples:
         self._schema.forget(subject.project_id)
 
 
+class SavedTexts:
+    """`postgres:saved_queries` and `postgres:saved_query_versions`, each by itself. What names the person goes on without the name."""
+
+    def __init__(self, saved: SavedQueries, *, versions: bool) -> None:
+        self.name = "postgres:saved_query_versions" if versions else "postgres:saved_queries"
+        self._saved = saved
+        self._versions = versions
+
+    def find(self, subject: Subject) -> int:
+        return len(self._naming(subject))
+
+    def remove(self, subject: Subject) -> None:
+        found = [
+            replace(text, description=without(text.description, subject), question=question_without(text.question, subject))
+            for text in self._naming(subject)
+        ]
+        if found:
+            anyio.from_thread.run(self._saved.rewrite, subject.project_id, found)
+
+    def _naming(self, subject: Subject) -> list[SavedText]:
+        words = [form for text in subject.ids for form in _forms(text)]
+        kept = anyio.from_thread.run(self._saved.mentioning, subject.project_id, words)
+        return [
+            one
+            for one in kept
+            if bool(one.version) is self._versions
+            and (without(one.description, subject), question_without(one.question, subject)) != (one.description, one.question)
+        ]
+
+
+def question_without(document: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
+    """A question's document without the person, and still one: what it is made of keeps its names."""
+    told = dict(document)
+    if "sql" in told:
+        told["sql"] = without(told["sql"], subject)
+    if "trends" in told:
+        told["trends"] = without(told["trends"], subject)
+    told["parameters"] = [
+        {name: item if name in ("name", "type") else without(item, subject, keys=True) for name, item in one.items()}
+        for one in told.get("parameters", ())
+    ]
+    return told
+
+
+def without(value: Any, subject: Subject, *, keys: bool = False) -> Any:
+    """`value` (JSON) with ERASED wherever an id of the person stood in a text, as `names` finds it; with `keys` in those too."""
+    if isinstance(value, str):
+        for text in subject.ids:
+            value = _pattern(text).sub(ERASED, value)
+        return value
+    if isinstance(value, Mapping):
+        return {without(key, subject) if keys else key: without(item, subject, keys=keys) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without(item, subject, keys=keys) for item in value]
+    is_named = not isinstance(value, bool) and isinstance(value, int | float) and any(names(text, str(value), {}) for text in subject.ids)
+    return ERASED if is_named else value
+
+
 def names(text: str, statement: str, parameters: Mapping[str, Any]) -> bool:
     """Whether the id `text` stands in a statement or among its parameters: a short one only as a word of its own."""
-    edge = r"(?<![\w-]){}(?![\w-])" if len(text) < SHORT_ID else "{}"
-    found = re.compile("|".join(edge.format(re.escape(form)) for form in _forms(text)))
+    found = _pattern(text)
     return any(found.search(place) for place in (statement, *_texts(parameters)))
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    edge = r"(?<![\w-]){}(?![\w-])" if len(text) < SHORT_ID else "{}"
+    return re.compile("|".join(edge.format(re.escape(form)) for form in _forms(text)))
 
 
 def _forms(text: str) -> tuple[str, ...]:

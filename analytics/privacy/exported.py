@@ -34,6 +34,8 @@ NOT_EXPORTED: Mapping[str, str] = {
     "folder:spool": "waited for: what was answered before data_as_of is stored, and so in the files",
     "folder:exports": "exports such as this one: copies of what is in the files",
     "postgres:sql_queries": "questions of the team that name an id: what they asked, not what is kept of the person",
+    "postgres:saved_queries": "questions of the team that name an id: what they ask, not what is kept of the person",
+    "postgres:saved_query_versions": "questions of the team that name an id: what they asked, not what is kept of the person",
     "memory:sql_schema": "samples of values, for a minute: copies of what is in events.ndjson",
     "memory:live_feed": "the latest events, for a moment: copies of what is in events.ndjson",
 }

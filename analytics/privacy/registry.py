@@ -9,8 +9,9 @@ from pathlib import Path
 
 from analytics.adhoc.schema import SqlSchema
 from analytics.cache.live_feed import LiveFeed
+from analytics.metadata.saved_queries import SavedQueries
 from analytics.metadata.sql_history import SqlHistory
-from analytics.privacy.asked_sql import SqlQueries, SqlSamples
+from analytics.privacy.asked_sql import SavedTexts, SqlQueries, SqlSamples
 from analytics.privacy.export_files import ExportFiles
 from analytics.privacy.shown import ShownEvents
 from analytics.privacy.spooled import SpoolFolder
@@ -27,6 +28,8 @@ PERSONAL = (
     "memory:live_feed",
     "folder:exports",
     "postgres:sql_queries",
+    "postgres:saved_queries",
+    "postgres:saved_query_versions",
     "memory:sql_schema",
 )
 """In the order in which they are cleared: what feeds others first."""
@@ -89,6 +92,7 @@ def personal_stores(
     feed: LiveFeed,
     exports: ExportFiles,
     sql_history: SqlHistory,
+    saved: SavedQueries,
     sql_schema: SqlSchema,
 ) -> tuple[PersonalStore, ...]:
     """What finds and removes a person, in the order of PERSONAL."""
@@ -99,6 +103,8 @@ def personal_stores(
         ShownEvents(feed),
         exports,
         SqlQueries(sql_history),
+        SavedTexts(saved, versions=False),
+        SavedTexts(saved, versions=True),
         SqlSamples(sql_schema),
     )
     assert tuple(store.name for store in stores) == PERSONAL

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from analytics.errors import SqlRefusedError
+from analytics.errors import SqlRefusedError, SqlTooComplexError
 from analytics.fence import checker, functions, gate, names, types
 from analytics.fence.catalog import SqlCatalog, SqlTable
 from analytics.fence.checker import Checker
 from analytics.fence.gate import Gate
+from analytics.fence.named import NamedQuery, NamedSources
 from analytics.fence.nodes import SHAPES, One
 from analytics.fence.parser import EngineParser, Node
 from analytics.fence.refusal import RefusedError
@@ -250,8 +251,33 @@ def test_without_new_names_for_ctes_a_physical_table_is_taken_for_one(school: Sc
         school.gate.check(sql)
     renamed = school.gate.check("WITH events AS (SELECT 1 AS x) SELECT x FROM events").sql
     assert "fence_cte_1" in renamed
-    monkeypatch.setattr(Checker, "_new_name", lambda _self, _kind: "events")
+    monkeypatch.setattr(NamedSources, "new_name", lambda _self, _kind: "events")
     assert "fence_cte_1" not in school.gate.check("WITH events AS (SELECT 1 AS x) SELECT x FROM events").sql
+
+
+def test_without_the_chain_a_saved_query_that_reads_itself_is_only_stopped_by_its_size(school: School, monkeypatch: Patch) -> None:
+    named = {"a": NamedQuery("SELECT * FROM a")}
+    with pytest.raises(SqlRefusedError, match="would read itself"):
+        school.gate.check("SELECT * FROM a", named)
+    whole = Checker.__init__
+    monkeypatch.setattr(Checker, "__init__", lambda self, *given: whole(self, *given[:3], (), *given[4:]))
+    with pytest.raises(SqlTooComplexError):
+        school.gate.check("SELECT * FROM a", named)
+
+
+def test_a_saved_query_is_checked_by_itself_or_a_cte_of_the_caller_stands_for_its_tables(school: School, monkeypatch: Patch) -> None:
+    named = {"q": NamedQuery("SELECT count() AS n FROM events")}
+    sql = "WITH events AS (SELECT 1 AS x) SELECT n FROM q"
+    assert "default.events" in school.gate.check(sql, named).sql
+    whole = Checker.statement
+
+    def shared(self: Checker, tree: Node) -> Node:
+        if self._chain:  # pyright: ignore[reportPrivateUsage]
+            self._scope.ctes["events"] = "fence_cte_1"  # pyright: ignore[reportPrivateUsage]
+        return whole(self, tree)
+
+    monkeypatch.setattr(Checker, "statement", shared)
+    assert "default.events" not in school.gate.check(sql, named).sql
 
 
 def test_members_that_are_not_listed_are_refused_even_if_they_are_new(school: School) -> None:
@@ -278,7 +304,8 @@ def test_members_that_are_not_listed_are_refused_even_if_they_are_new(school: Sc
     ],
 )
 def test_a_tree_of_another_shape_is_not_understood(tree: Any) -> None:
-    walker = Checker(SqlCatalog.of_database("default"), lambda *_: {})
+    catalog = SqlCatalog.of_database("default")
+    walker = Checker(catalog, lambda *_: {}, NamedSources(catalog, {}, lambda _: {}))
     try:
         built = walker.statement(tree)
     except RefusedError:
