@@ -10,8 +10,10 @@ from uuid import uuid4
 
 import pytest
 
+from analytics.domain.question import question_of
 from analytics.errors import WarehouseUnavailableError
 from analytics.metadata.claims import Job, claimed
+from analytics.metadata.saved_queries import SavedDraft
 from analytics.privacy.registry import PERSONAL
 from analytics.privacy.subject import Subject
 from analytics.privacy.tables import PersonalStore
@@ -126,6 +128,10 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
     path = f"/v1/projects/{project['slug']}"
     assert (await api.owner.post(f"{path}/sql", {"sql": f"SELECT count() FROM events WHERE user_id = '{person}'"})).status_code == 200
     assert (await api.owner.get(f"{path}/schema")).status_code == 200
+    sql = {"kind": "sql", "sql": f"SELECT {{p:String}}, '{device}'", "parameters": [{"name": "p", "type": "String", "default": person}]}
+    await api.services.metadata.saved_queries.create(
+        "operator", project["id"], "about", SavedDraft(question_of(sql), f"What {former} did.")
+    )
     export = await exported(api, project, {"user_id": former})
     assert export["status"] == "finished", export
     before = await asyncio.to_thread(everywhere, api, ids)
@@ -141,6 +147,9 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
     record = await erased(api, project, {"user_id": person})
 
     assert record["status"] == "finished", record
+    left = await api.services.metadata.saved_queries.find(project["id"], "about")
+    assert (left.question.sql, left.description) == ("SELECT {p:String}, '(erased)'", "What (erased) did.")
+    assert left.question.parameters[0].default == "(erased)"
     receipt = record["receipt"]
     assert set(receipt["stores"]) == set(PERSONAL)
     hashes = {api.services.erasures.hasher.hash(project["id"], text).hex() for text in ids}
