@@ -15,6 +15,8 @@ import anyio.to_thread
 import maxminddb
 import pyarrow as pa
 
+from analytics.cache.change_marks import ChangeMarks
+from analytics.cache.connection import Cache
 from analytics.clock import Clock
 from analytics.errors import SettingsError
 from analytics.ingest.countries import open_countries
@@ -33,6 +35,7 @@ from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
 from analytics.warehouse.merge_threads import let_merges_yield
 from analytics.warm_up import warm_up_events, warm_up_warehouse
+from analytics.writer.changed_days import BatchMarks
 from analytics.writer.known_ids import KnownIds
 from analytics.writer.writer import Writer
 
@@ -51,6 +54,7 @@ class EventPath:
     writer: Writer
     clock: Clock
     personal: PersonalFields
+    marks: ChangeMarks
     lookups: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(2))
 
     def watermark(self) -> datetime:
@@ -81,6 +85,7 @@ async def open_event_path(
     metrics: Metrics,
     warehouse: Warehouse,
     personal: PersonalFields,
+    marks_cache: Cache,
     *,
     prepare: Callable[[], None],
     stored: Callable[[str, pa.RecordBatch, bool], None],
@@ -91,9 +96,9 @@ async def open_event_path(
 ) -> AsyncGenerator[EventPath]:
     """Open and start them.
 
-    `prepare` makes the warehouse ready (called on the writer's thread until it succeeds), `stored` hears of each stored batch, `idle` of
-    each second without one, `quarantined` of each batch that was stored without some of its rows. Raises SettingsError for a GeoIP file
-    that cannot be read.
+    `marks_cache` is where changes are told (see ChangeMarks). `prepare` makes the warehouse ready (called on the writer's thread until it
+    succeeds), `stored` hears of each stored batch, `idle` of each second without one, `quarantined` of each batch that was stored without
+    some of its rows. Raises SettingsError for a GeoIP file that cannot be read.
     """
     async with AsyncExitStack() as stack:
         try:
@@ -103,6 +108,11 @@ async def open_event_path(
         folder = settings.data_dir / "spool"
         spool = await anyio.to_thread.run_sync(partial(Spool, folder, settings.spool_max_bytes, settings.spool_sync))
         stack.callback(spool.close)
+        marks = ChangeMarks(marks_cache, spool.node)
+        batch_marks = BatchMarks(marks, clock)
+        if {"writer", "scheduler"} & set(settings.roles):  # who changes what is stored
+            await anyio.to_thread.run_sync(marks.start)
+            stack.push_async_callback(anyio.to_thread.run_sync, marks.stop)
         writer = Writer(
             spool,
             warehouse,
@@ -114,6 +124,8 @@ async def open_event_path(
             known=KnownIds(settings.dedup_horizon_ids),
             sync=settings.spool_sync,
             prepare=partial(_prepare, prepare, warehouse),
+            inserting=batch_marks.inserting,
+            inserted=batch_marks.inserted,
             stored=stored,
             wants_rest=wants_rest,
             idle=idle,
@@ -144,7 +156,7 @@ async def open_event_path(
             await anyio.to_thread.run_sync(decoders.wait_until_ready)
             ingestor.start()
             stack.push_async_callback(anyio.to_thread.run_sync, ingestor.stop)
-        path = EventPath(spool, ingestor, writer, clock, personal)
+        path = EventPath(spool, ingestor, writer, clock, personal, marks)
         _observe(metrics, path)
         yield path
 

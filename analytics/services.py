@@ -15,8 +15,10 @@ from functools import partial
 import anyio.to_thread
 import structlog
 
+from analytics.answers.kept import KeptAnswers
 from analytics.answers.runner import Answers
 from analytics.background import running
+from analytics.cache.answers import QUIET_SECONDS, AnswerStore
 from analytics.cache.connection import Cache
 from analytics.cache.key_rates import KeyRates
 from analytics.cache.live import LiveCounters
@@ -137,6 +139,8 @@ async def open_services(
 
         cache = Cache(settings.redis_url.get_secret_value() if settings.redis_url else None, metrics)
         stack.push_async_callback(cache.aclose)
+        marks_cache = Cache(settings.redis_url.get_secret_value() if settings.redis_url else None, metrics)
+        stack.push_async_callback(marks_cache.aclose)
         rate_limits = RateLimits(cache, _limits(settings))
         key_rates = KeyRates(cache, settings.key_requests_per_second)
         await stack.enter_async_context(key_rates.shared())
@@ -155,6 +159,7 @@ async def open_services(
                 metrics,
                 warehouse,
                 PersonalFields(metadata.personal),
+                marks_cache,
                 prepare=partial(_until_migrated, schema),
                 stored=sink.stored,
                 wants_rest=sink.wants_rest,
@@ -185,6 +190,13 @@ async def open_services(
         metrics.observe("sql_stuck_queries", "SQL queries that do not end though they were killed.", lambda: sql.watchdog.stuck)
         health = HealthMonitor(health_checks(warehouse, schema, metadata, cache, event_path, sql), metrics)
         await stack.enter_async_context(health.running())
+        answer_store = AnswerStore(
+            cache,
+            most_bytes=settings.answer_cache_bytes,
+            most_answer_bytes=settings.answer_cache_answer_bytes,
+            keep_seconds=settings.answer_cache_seconds,
+            quiet_seconds=QUIET_SECONDS,
+        )
         stores = personal_stores(
             warehouse,
             event_path.spool,
@@ -194,10 +206,20 @@ async def open_services(
             metadata.sql_history,
             metadata.saved_queries,
             sql.schema,
+            answer_store,
         )
         erasing = Erasing(
-            erasures, metadata.database, warehouse, clock, stores, hold=hold, settle_seconds=SETTLE_SECONDS if hold is None else 0.0
+            erasures,
+            metadata.database,
+            warehouse,
+            clock,
+            stores,
+            hold=hold,
+            settle_seconds=SETTLE_SECONDS if hold is None else 0.0,
+            changing=event_path.marks.changing,
         )
+        watermark = event_path.watermark if "writer" in settings.roles else None
+        kept = KeptAnswers(answer_store, clock, metrics, watermark) if settings.redis_url and settings.answer_cache_bytes else None
         questions = Questions(warehouse, clock, event_path.watermark, metrics, metadata.personal)
         yield Services(
             clock=clock,
@@ -222,12 +244,14 @@ async def open_services(
             questions=questions,
             stored_events=StoredEvents(warehouse, clock),
             rejected_events=RejectedEvents(warehouse, clock),
-            reconciliations=Reconciliations(warehouse, clock, metrics, wanted, hold=hold, watermark=event_path.watermark),
+            reconciliations=Reconciliations(
+                warehouse, clock, metrics, wanted, hold=hold, watermark=event_path.watermark, changing=event_path.marks.changing
+            ),
             erasures=erasures,
             erasing=erasing,
             exporting=exporting,
             sql=sql,
-            answers=Answers(sql.queries, questions, clock),
+            answers=Answers(sql.queries, questions, clock, kept),
             sql_history_keep=timedelta(days=settings.sql_history_days),
         )
 

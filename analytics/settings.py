@@ -121,6 +121,9 @@ class Settings(BaseSettings):
         description="A SQL query that goes on for so long after it was killed turns SQL off; after as long again the worker starts anew.",
     )
     sql_history_days: int = Field(90, ge=1, le=3_650, description="So long the history of SQL queries is kept.")
+    answer_cache_bytes: int = Field(64_000_000, ge=0, description="Kept answers may take this much of Redis; 0: none are kept.")
+    answer_cache_answer_bytes: int = Field(2_000_000, ge=1_000, description="Largest answer that is kept.")
+    answer_cache_seconds: int = Field(3_600, ge=1, le=86_400, description="Longest an answer is kept, however good.")
     geoip_path: Path | None = Field(None, description="A MaxMind country or city file (.mmdb); absent: no countries.")
     clock_offset_seconds: float = Field(0.0, description="Moves the service's clock: tests only.")
 

@@ -20,6 +20,7 @@ from analytics.adhoc.queries import AdhocQueries, source_of
 from analytics.answers.answer import Answer, AnswerMeta
 from analytics.answers.parameters import given_values, with_values
 from analytics.answers.trends_body import TrendsQuestion
+from analytics.answers.volatile import is_volatile
 from analytics.clock import Clock
 from analytics.domain.access import Role
 from analytics.domain.project import Project
@@ -40,10 +41,11 @@ Compute = Callable[[], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class AnswerKey:
-    """What an answer depends on beside the data: `digest` is SHA-256 over all that shapes it."""
+    """What an answer depends on beside the data: `digest` is SHA-256 over all that shapes it; `volatile`: and on when it is asked."""
 
     project_id: str
     digest: str
+    volatile: bool = False
 
 
 class AnswerCache(Protocol):
@@ -89,7 +91,8 @@ class Answers:
             policy = (await self._queries.policies(asked.project))[asked.role]
             checked = await self.checked_sql(asked)
             shape: Any = [checked.sql, dict(checked.parameters), policy.by_name]
-            return await self._cached(asked, shape, None, lambda: self._sql(asked, checked, policy))
+            volatile = is_volatile(checked.sql)
+            return await self._cached(asked, shape, None, lambda: self._sql(asked, checked, policy), volatile)
         spec = self.trend_spec(asked)
         shape = [repr(spec), sorted(map(str, asked.project.personal_fields.items()))]
         last = (spec.span.end - timedelta(milliseconds=1)).astimezone(UTC).date()
@@ -114,11 +117,11 @@ class Answers:
             raise InvalidQueryError("; ".join(f"{one.pointer} {one.detail}" for one in found[:3]), found) from error
         return trends.spec(asked.project, self._clock.now())
 
-    async def _cached(self, asked: Asked, shape: Any, days: Days | None, compute: Compute) -> Answer:
+    async def _cached(self, asked: Asked, shape: Any, days: Days | None, compute: Compute, volatile: bool = False) -> Answer:
         if self._cache is None:
             return await compute()
         text = json.dumps([asked.question.kind, shape, asked.max_rows], sort_keys=True, separators=(",", ":"))
-        key = AnswerKey(asked.project.id, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
+        key = AnswerKey(asked.project.id, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(), volatile)
         return await self._cache.answer(key, days, asked.max_age_seconds, compute)
 
     async def _sql(self, asked: Asked, checked: CheckedSql, policy: SqlPolicy) -> Answer:

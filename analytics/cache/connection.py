@@ -82,7 +82,7 @@ class Cache:
             "protocol": 2,
             "driver_info": None,  # saves two round trips at each connect
         }
-        self._configured = url is not None
+        self.configured = url is not None
         url = url or "redis://127.0.0.1:0"
         self._sync = redis.Redis.from_url(url, **options, retry=Retry(NoBackoff(), 0))
         self._async = redis.asyncio.Redis.from_url(url, **options, retry=AsyncRetry(NoBackoff(), 0))
@@ -111,7 +111,7 @@ class Cache:
         async def ping(client: "redis.asyncio.Redis") -> object:
             return await client.execute_command("PING")
 
-        if not self._configured:
+        if not self.configured:
             raise CacheUnavailableError("No Redis is configured.")
         await self._try(ping)
 
@@ -131,7 +131,7 @@ class Cache:
         return answer
 
     def _check(self) -> None:
-        if not self._configured:
+        if not self.configured:
             raise CacheUnavailableError("No Redis is configured.")
         if not self.breaker.allows():
             if self._metrics is not None:

@@ -8,7 +8,7 @@ anything is removed, so the receipt of a run that was killed is as true as of on
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, TypeVar
@@ -51,7 +51,9 @@ class Erasing:
         *,
         hold: Hold | None,
         settle_seconds: float,
+        changing: Callable[[str], AbstractContextManager[None]],
     ) -> None:
+        """Inside `changing(project)` nobody takes an answer from before, nor keeps one."""
         self.erasures = erasures
         self._database = database
         self._warehouse = warehouse
@@ -59,6 +61,7 @@ class Erasing:
         self._stores = stores
         self._hold = hold
         self._settle_seconds = settle_seconds
+        self._changing = changing
         self._session: Session | None = None
         self._stopped = threading.Event()
 
@@ -77,7 +80,7 @@ class Erasing:
         erasure = await self._phase(erasure, "waiting for what is on its way")
         erasure = await self._with_all_ids(erasure)
         subject = Subject(erasure.project_id, erasure.ids)
-        async with self._alone():
+        async with self._alone(), self._rewriting(erasure.project_id):
             if not erasure.work:
                 erasure = await self._look(erasure, subject)
             for store in self._stores:
@@ -167,6 +170,15 @@ class Erasing:
         """
         async with self._having(Job.RECONCILE), self._having(Job.EXPORT):
             yield
+
+    @asynccontextmanager
+    async def _rewriting(self, project_id: str) -> AsyncGenerator[None]:
+        with ExitStack() as stack:
+            await self._in_thread(stack.enter_context, self._changing(project_id))
+            try:
+                yield
+            finally:
+                await self._in_thread(stack.close)
 
     @asynccontextmanager
     async def _having(self, job: Job) -> AsyncGenerator[None]:

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from analytics.adhoc.schema import SqlSchema
+from analytics.cache.answers import AnswerStore
 from analytics.cache.live_feed import LiveFeed
 from analytics.metadata.saved_queries import SavedQueries
 from analytics.metadata.sql_history import SqlHistory
+from analytics.privacy.answers import AnswersOfProject
 from analytics.privacy.asked_sql import SavedTexts, SqlQueries, SqlSamples
 from analytics.privacy.export_files import ExportFiles
 from analytics.privacy.shown import ShownEvents
@@ -31,6 +33,7 @@ PERSONAL = (
     "postgres:saved_queries",
     "postgres:saved_query_versions",
     "memory:sql_schema",
+    "redis:answers",
 )
 """In the order in which they are cleared: what feeds others first."""
 
@@ -94,6 +97,7 @@ def personal_stores(
     sql_history: SqlHistory,
     saved: SavedQueries,
     sql_schema: SqlSchema,
+    answers: AnswerStore,
 ) -> tuple[PersonalStore, ...]:
     """What finds and removes a person, in the order of PERSONAL."""
     stores: tuple[PersonalStore, ...] = (
@@ -106,6 +110,7 @@ def personal_stores(
         SavedTexts(saved, versions=False),
         SavedTexts(saved, versions=True),
         SqlSamples(sql_schema),
+        AnswersOfProject(answers),
     )
     assert tuple(store.name for store in stores) == PERSONAL
     return stores

@@ -1,6 +1,7 @@
 """Reconciliations of this service: asked for, looked at, run. One runs at a time; that no other process runs one is the job's care."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,7 +23,10 @@ _log = structlog.get_logger("analytics.reconcile")
 
 
 class Reconciliations:
-    """`hold` pauses the writer, None if it is in another process; `watermark` says up to when every answered event is stored."""
+    """`hold` pauses the writer, None if it is in another process; `watermark` says up to when every answered event is stored.
+
+    Inside `changing()` nobody takes an answer from before, nor keeps one.
+    """
 
     def __init__(
         self,
@@ -33,6 +37,7 @@ class Reconciliations:
         *,
         hold: Hold | None,
         watermark: Callable[[], datetime],
+        changing: Callable[[], AbstractContextManager[None]],
         options: RunOptions | None = None,
     ) -> None:
         self.requests = requests
@@ -42,6 +47,7 @@ class Reconciliations:
         self._metrics = metrics
         self._hold = hold
         self._watermark = watermark
+        self._changing = changing
         self._options = options or RunOptions(SETTLE_SECONDS if hold is None else 0.0)
         self._session: Session | None = None
         self._running: Reconciliation | None = None
@@ -127,7 +133,8 @@ class Reconciliations:
             if self.stopping:
                 session.stop()
             last = self.records.last_finished(with_parts=True)
-            parts = reconcile(session, self._clock.now(), record.full, last, self._options, tell)
+            with self._changing():
+                parts = reconcile(session, self._clock.now(), record.full, last, self._options, tell)
             ended = replace(self._running or record, status="finished", phase="", parts=parts)
         except InterruptedRunError:
             ended = replace(self._running or record, status="interrupted", error="The service was stopped.")

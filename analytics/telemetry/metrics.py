@@ -39,6 +39,7 @@ class Metrics:
         self._spool()
         self._writer()
         self._questions()
+        self._answers()
         self._live()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -115,6 +116,15 @@ class Metrics:
         self.http_request_seconds = self._histogram(
             "http_request_seconds", "From a request to the head of its answer, all other routes.", _REQUEST_BUCKETS
         )
+
+    def _answers(self) -> None:
+        self.answer_cache_questions = self._counter(
+            "answer_cache_questions", "Questions that may be answered from the cache, by outcome (hit, shared, computed).", "outcome"
+        )
+        self.answer_cache_bypassed = self._counter(
+            "answer_cache_bypassed", "Looks that passed by the cache, by reason (redis-away, restarted, no-writer, writer-away).", "reason"
+        )
+        self.answer_cache_bytes = self._gauge("answer_cache_bytes", "Bytes of all kept answers, at the last that was computed here.")
 
     def _live(self) -> None:
         self.live_record_seconds = self._histogram("live_record_seconds", "Counting one stored batch in Redis.", _CHECK_BUCKETS)

@@ -82,6 +82,8 @@ class Writer:
         known: KnownIds,
         sync: bool = True,
         prepare: Callable[[], None] = lambda: None,
+        inserting: Callable[[str, pa.RecordBatch], None] = lambda token, events: None,
+        inserted: Callable[[str], None] = lambda token: None,
         stored: Callable[[str, pa.RecordBatch, bool], None] = lambda token, events, at_rest: None,
         wants_rest: Callable[[], bool] = lambda: False,
         idle: Callable[[], None] = lambda: None,
@@ -92,7 +94,9 @@ class Writer:
         there is nothing to do, `quarantined` of a batch that was stored without some of its rows: parts of them may have reached a rollup.
 
         `stored` is told of each stored batch, and whether the writer is at rest: the tables then hold this batch and those before it, and
-        nothing of the next. Where `wants_rest` answers True, it will be. `died` is called when its thread ends by an error unforeseen.
+        nothing of the next. Where `wants_rest` answers True, it will be. `inserting` is told of the events of each attempt before it
+        begins, and `inserted` once one has ended well, on the thread that inserts. `died` is called when its thread ends by an error
+        unforeseen.
         """
         self._spool = spool
         self._warehouse = warehouse
@@ -103,6 +107,8 @@ class Writer:
         self._batch_max_wait_seconds = batch_max_wait_seconds
         self._sync = sync
         self._prepare = prepare
+        self._inserting = inserting
+        self._inserted = inserted
         self._stored = stored
         self._wants_rest = wants_rest
         self._idle = idle
@@ -228,7 +234,9 @@ class Writer:
             if batch.events is not None:
                 first = first_occurrences(np.asarray(batch.events.column("id_hash")), np.asarray(batch.events.column("id_check")))
                 events = enriched(batch.events.filter(pa.array(first)))
+                self._inserting("recovery", events)
                 self._until_done(partial(complete_landed, self._warehouse, events))
+                self._inserted("recovery")
 
     def _one_round(self) -> None:
         """Wait for events, or for the insert under way; then do what is due."""
@@ -416,6 +424,9 @@ class Writer:
         """One attempt; also on the inserter's thread."""
         started = time.perf_counter()
         batch, verdict = work.batch, work.verdict
+        touched = work.events if not tried or batch.events is None else batch.events.combine_chunks().to_batches()[0]
+        if touched is not None:
+            self._inserting(verdict.token, touched)
         if tried and batch.events is not None and len(verdict.quarantined):
             remove_quarantined(self._warehouse, batch.events.take(verdict.quarantined_rows()))
         if work.events is not None:
@@ -426,6 +437,8 @@ class Writer:
         if work.refused is not None:
             self._insert_rejected(*work.refused, f"{verdict.token}/r", tried)
         self._inserted_ms = self._clock.now_ms()
+        if touched is not None:
+            self._inserted(verdict.token)
         self._insert_seconds = time.perf_counter() - started
         self._metrics.insert_seconds.observe(self._insert_seconds)
 

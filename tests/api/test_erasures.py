@@ -4,13 +4,15 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from analytics.domain.question import question_of
+from analytics.answers.runner import Asked
+from analytics.domain.question import Question, QuestionKind, question_of
 from analytics.errors import WarehouseUnavailableError
 from analytics.metadata.claims import Job, claimed
 from analytics.metadata.saved_queries import SavedDraft
@@ -56,12 +58,20 @@ def everywhere(api: Api, texts: Sequence[str]) -> dict[str, int]:
     found |= {f"clickhouse:{name}, old parts": rows for name, rows in in_old_parts(services.warehouse, texts).items()}
     found |= {f"postgres:{name}": rows for name, rows in in_postgres(settings.postgres_url.get_secret_value(), texts).items()}
     found["redis:all"] = len(in_redis(settings.redis_url.get_secret_value(), texts))
+    found["redis:answers"] = sum("answers:" in key for key in in_redis(settings.redis_url.get_secret_value(), texts))
     found["folder:spool"] = in_spool(settings.data_dir / "spool", texts)
     found["folder:exports"] = in_archives(settings.data_dir / "exports", texts)
     held = [event for project in services.keys.all() for event in services.live.feed.held(project.id)]
     found["memory:live_feed"] = sum(any(text in repr(event) for text in texts) for event in held)
     found["memory:sql_schema"] = sum(services.sql.schema.held(project.id) for project in services.keys.all())
     return found
+
+
+async def is_kept(api: Api, project: Mapping[str, Any], sql: str) -> bool:
+    """Ask, and whether the answer was kept already."""
+    owner = api.services.keys.project_by_slug(project["slug"])
+    assert owner is not None
+    return (await api.services.answers.answer(Asked(owner, Question(QuestionKind.SQL, sql), "a test"))).meta.cached
 
 
 def parts_on_disk(api: Api) -> set[str]:
@@ -134,6 +144,7 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
     )
     export = await exported(api, project, {"user_id": former})
     assert export["status"] == "finished", export
+    await eventually(partial(is_kept, api, project, f"SELECT user_id FROM events WHERE user_id = '{person}'"), "a kept answer")
     before = await asyncio.to_thread(everywhere, api, ids)
     assert all(before[f"clickhouse:{table}"] for table in TABLES)
     assert before["clickhouse:events, old parts"], "no part that is not read any more: this would prove nothing of them"

@@ -1,5 +1,6 @@
 """Reconciliations of a warehouse in tests, and tables for them to look at."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -39,6 +40,7 @@ class Runs:
             ReconciliationRequests(self.records),
             hold=hold,
             watermark=lambda: self.clock.now() - lag,
+            changing=nullcontext,
             options=options or RunOptions(settle_seconds=0),
         )
 
