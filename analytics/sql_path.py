@@ -16,6 +16,7 @@ import structlog
 from analytics.adhoc.door import SqlDoor
 from analytics.adhoc.places import Places
 from analytics.adhoc.queries import AdhocQueries
+from analytics.adhoc.reads import OwnRows
 from analytics.adhoc.schema import SqlSchema
 from analytics.adhoc.watchdog import Watchdog
 from analytics.answers.names import SourceNames
@@ -123,21 +124,22 @@ class _Engines:
     gate: Gate | None
     analysts: AnalystDoor | None
     catalog: SqlCatalog
+    warehouse: Warehouse
     documents: bool
 
 
 def _engines(settings: Settings, warehouse: Warehouse, handles: int, stack: ExitStack) -> _Engines:
     if warehouse.server is None:
         catalog = SqlCatalog.of_database(DATABASE)
-        return _Engines(Gate(EngineParser(warehouse), catalog), EmbeddedAnalystDoor(warehouse, handles), catalog, documents=True)
+        return _Engines(Gate(EngineParser(warehouse), catalog), EmbeddedAnalystDoor(warehouse, handles), catalog, warehouse, documents=True)
     catalog = SqlCatalog.of_database(warehouse.server.database or DATABASE)
     if settings.clickhouse_readonly_url is None:
-        return _Engines(None, None, catalog, documents=False)
+        return _Engines(None, None, catalog, warehouse, documents=False)
     analysts = ServerAnalystDoor(parse_server_url(settings.clickhouse_readonly_url.get_secret_value()), warehouse, handles)
     stack.callback(analysts.close)
     reader = open_warehouse(None, settings.data_dir / "parser")  # without tables: the parser of the embedded engine
     stack.callback(reader.close)
-    return _Engines(Gate(EngineParser(reader), catalog), analysts, catalog, documents=False)
+    return _Engines(Gate(EngineParser(reader), catalog), analysts, catalog, warehouse, documents=False)
 
 
 @asynccontextmanager
@@ -159,6 +161,7 @@ async def _opened(
         engines.analysts,
         places,
         watermark,
+        OwnRows(engines.warehouse),
         documents=engines.documents,
         off=lambda: test.off or watchdog.off,
         names=SourceNames(metadata.saved_queries),

@@ -21,6 +21,7 @@ from analytics.adhoc.delivery import Delivery
 from analytics.adhoc.formats import ENGINE_FORMATS, Format, Shape
 from analytics.adhoc.parameters import bind
 from analytics.adhoc.places import Places
+from analytics.adhoc.reads import OwnRows, Sources, bytes_shown, rows_shown
 from analytics.domain.sql_policy import SqlPolicy
 from analytics.errors import (
     AnalyticsError,
@@ -51,6 +52,7 @@ class CheckedSql:
     sql: str
     tables: tuple[str, ...]
     parameters: Mapping[str, str]
+    sources: Sources
     named: tuple[str, ...] = ()
 
 
@@ -79,8 +81,9 @@ class WantedSql:
 class RunningSql:
     """A query under way."""
 
-    def __init__(self, wanted: WantedSql, door: AnalystDoor, documents: bool, data_as_of: datetime) -> None:
+    def __init__(self, wanted: WantedSql, door: AnalystDoor, documents: bool, data_as_of: datetime, own_rows: int | None) -> None:
         self.wanted = wanted
+        self.own_rows = own_rows
         self.data_as_of = data_as_of
         self.shape = Shape(wanted.format, wanted.max_rows, documents)
         self.rows_read = 0
@@ -219,9 +222,9 @@ class RunningSql:
         return self._door.open(wanted.project_id, wanted.query_id, engine_limits(wanted.policy))
 
     def _count(self, handle: AnalystHandle) -> None:
-        statistics = handle.statistics
-        self.rows_read = statistics.rows_read
-        self.bytes_read = statistics.bytes_read
+        statistics, sources = handle.statistics, self.wanted.checked.sources
+        self.rows_read = rows_shown(statistics.rows_read, sources, self.own_rows)
+        self.bytes_read = bytes_shown(statistics.bytes_read, self.rows_read, sources)
 
 
 class SqlDoor:
@@ -233,6 +236,7 @@ class SqlDoor:
         door: AnalystDoor | None,
         places: Places,
         watermark: Callable[[], datetime],
+        own_rows: OwnRows,
         *,
         documents: bool,
         off: Callable[[], AnalyticsError | None],
@@ -244,6 +248,7 @@ class SqlDoor:
         self._door = door
         self._places = places
         self._watermark = watermark
+        self._own_rows = own_rows
         self._documents = documents
         self._off = off
         self._running: dict[tuple[str, str], RunningSql] = {}
@@ -265,7 +270,7 @@ class SqlDoor:
         """
         checked = await self.checked(sql, project_id)
         bound = {**bind(checked.parameters, values), **checked.constants}
-        return CheckedSql(checked.sql, tuple(checked.tables), bound, checked.named)
+        return CheckedSql(checked.sql, tuple(checked.tables), bound, Sources(checked.reads, checked.makes_rows), checked.named)
 
     async def checked(self, sql: str, project_id: str | None = None) -> CheckedQuery:
         """The statement if it may run, its parameters still without values. Raises as `check`."""
@@ -297,8 +302,9 @@ class SqlDoor:
             await held.enter_async_context(
                 self._places.taken_by(wanted.project_id, wanted.caller, wanted.policy.concurrency, wanted.query_id)
             )
+            own_rows = await self._own_rows.of(wanted.project_id) if wanted.checked.tables else None
             self.require_on()
-            query = RunningSql(wanted, self._door, self._documents, self._watermark())
+            query = RunningSql(wanted, self._door, self._documents, self._watermark(), own_rows)
             self._running[wanted.project_id, wanted.query_id] = query
             held.callback(self._running.pop, (wanted.project_id, wanted.query_id))
             query.start()

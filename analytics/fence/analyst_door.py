@@ -41,12 +41,10 @@ class Statistics:
 
 @dataclass(frozen=True, slots=True)
 class TableEstimate:
-    """What a query would read of a table, by its index: an upper bound, in whole granules."""
+    """What a query would read of a table, by its index: an upper bound, in whole granules, those shared with other projects included."""
 
     table: str
-    parts: int
     rows: int
-    marks: int
 
 
 def coarse(rows_read: int, bytes_read: int, peak_memory_bytes: int, elapsed_seconds: float) -> Statistics:
@@ -58,7 +56,7 @@ def coarse(rows_read: int, bytes_read: int, peak_memory_bytes: int, elapsed_seco
 def estimates_of(answer: str) -> Sequence[TableEstimate]:
     """As `coarse`, for the engine's answer to EXPLAIN ESTIMATE as TabSeparated."""
     lines = (line.split("\t") for line in answer.splitlines())
-    return [TableEstimate(table, int(parts), int(marks) * GRANULE_ROWS, int(marks)) for _, table, parts, _, marks in lines]
+    return [TableEstimate(table, int(marks) * GRANULE_ROWS) for _, table, _, _, marks in lines]
 
 
 class AnalystHandle(Protocol):

@@ -18,6 +18,7 @@ class CheckedQuery:
 
     `tables` are the plain names it reads, sorted, each once. `parameters` are the caller's: name to ClickHouse type. `named` are the saved
     queries and rollups that the caller's own text names; `constants` the values of their parameters, bound under names of the fence's.
+    `reads` says how often tables are read, at the most; `makes_rows`: functions such as numbers() make some beside.
     """
 
     sql: str
@@ -25,3 +26,5 @@ class CheckedQuery:
     parameters: Mapping[str, str]
     named: tuple[str, ...] = ()
     constants: Mapping[str, str] = field(default_factory=dict[str, str])
+    reads: int = 0
+    makes_rows: bool = False

@@ -102,6 +102,9 @@ class Checker:
         self._open: list[str] = []  # aliases of the expressions that are being walked: in its own expression an alias means nothing
         self.tables: set[str] = set()
         self.parameters: dict[str, str] = {}
+        self.reads = 0
+        self.makes_rows = False
+        self._reads_of: dict[str, int] = {}  # by CTE: the engine puts its text in the place of each mention
         self._rules: Mapping[str, Callable[[Node], Node]] = {
             "SelectWithUnionQuery": self._union,
             "SelectQuery": self._select,
@@ -226,7 +229,9 @@ class Checker:
         check_name(name)
         if self._scope.is_recursive:
             self._scope.ctes[name] = new
+        before = self.reads
         built = self._members(node, name=new)
+        self._reads_of[new] = self.reads - before
         self._scope.ctes[name] = new
         self._scope.outputs[new] = (*outputs_of(node["subquery"]), *names_in(node.get("aliases")))
         return built
@@ -257,6 +262,7 @@ class Checker:
             if "final" in node:
                 raise RefusedError("FINAL goes with a table only.", "FINAL")
             self._add_source(alias, None)
+            self.reads += self._reads_of.get(cte, 0)
             self._scope.given.update(self._scope.outputs_of(cte))
             return self._members(node, database_and_table_name={"type": "TableIdentifier", "name": cte, "alias": alias})
         table = self._table(name) if "name_parts" not in named else None
@@ -265,6 +271,7 @@ class Checker:
         if table is None:
             raise RefusedError(f"There is no table {name[:100]} here.", name, kind=UnknownTableError)
         self.tables.add(name)
+        self.reads += 1
         if not self._chain and name not in self._catalog.tables:
             self._named.used.add(name)
         subquery: Node = {"type": "Subquery", "alias": alias}
@@ -295,6 +302,8 @@ class Checker:
         except RefusedError as refused:
             raise RefusedError(f"In {name}: {refused.detail}", name, kind=refused.kind) from refused
         self.tables |= inner.tables
+        self.reads += inner.reads
+        self.makes_rows |= inner.makes_rows
         if not self._chain:
             self._named.used.add(name)
         self._add_source(alias, None)
@@ -319,6 +328,7 @@ class Checker:
             built = self._members(node, table_function=None)
             del built["table_function"]
             return {**built, "subquery": subquery}
+        self.makes_rows = True
         if name.lower() == "values" and arguments and (structure := _literal_text(arguments[0])) is not None:
             try:
                 check_structure(structure)

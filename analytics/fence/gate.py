@@ -52,7 +52,13 @@ class Gate:
         if not is_same:
             raise SqlNotAllowedError("The SQL is understood in one way and would be run in another.", position_of(sql, None))
         return CheckedQuery(
-            printed, tuple(sorted(checker.tables)), dict(checker.parameters), tuple(sorted(sources.used)), dict(sources.constants)
+            printed,
+            tuple(sorted(checker.tables)),
+            dict(checker.parameters),
+            tuple(sorted(sources.used)),
+            dict(sources.constants),
+            checker.reads,
+            checker.makes_rows,
         )
 
     def unknown_names(self, sql: str) -> frozenset[str]:

@@ -72,9 +72,7 @@ class TableCostAnswer(Answer):
     """What would be read of one table, at the most."""
 
     table: str
-    rows: int
-    parts: int
-    marks: int
+    rows: int = Field(description="Rounded up to a power of two, and so that rows of other projects do not show in it.")
 
 
 class CostAnswer(Answer):
