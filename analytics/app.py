@@ -12,6 +12,9 @@ from analytics.api import (
     account_links,
     audit,
     browser_session,
+    dashboard_pictures,
+    dashboard_shares,
+    dashboards,
     docs,
     erasures,
     health,
@@ -23,6 +26,7 @@ from analytics.api import (
     reconciliations,
     rejected_events,
     secrets,
+    shared,
     sign_in,
     sql,
     stored_events,
@@ -62,6 +66,10 @@ ROUTERS = (
     subject_exports.router,
     live.router,
     sql.router,
+    dashboard_pictures.router,  # before the dashboards, whose ids would take the names of pictures
+    dashboards.router,
+    dashboard_shares.router,
+    shared.router,
     health.router,
     docs.router,
 )

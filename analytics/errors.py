@@ -32,6 +32,7 @@
     │   ├── CacheUnavailableError      cache-unavailable
     │   ├── MailUnavailableError       mail-unavailable
     │   ├── SpoolFullError             spool-full
+    │   ├── PictureFailedError         picture-failed
     │   ├── ShuttingDownError          shutting-down
     │   ├── SqlOffError                sql-off
     │   └── QueryTimeoutError          query-timeout
@@ -310,6 +311,13 @@ class SpoolFullError(StoreError):
 
     code = "spool-full"
     title = "The spool is full"
+
+
+class PictureFailedError(StoreError):
+    """A picture was not drawn: it takes too much time or memory, or the process that draws died."""
+
+    code = "picture-failed"
+    title = "The picture could not be drawn"
 
 
 class ShuttingDownError(StoreError):

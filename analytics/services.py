@@ -29,6 +29,7 @@ from analytics.cache.rate_limit import CallerKind, RateLimits
 from analytics.cache.sign_in_brake import SignInBrake
 from analytics.cache.tickets import Tickets
 from analytics.clock import Clock, SystemClock
+from analytics.dashboards.board import Boards
 from analytics.data_dir import DataDir
 from analytics.domain.access_token import TokenSigner
 from analytics.domain.browser_cookie import BrowserCookie
@@ -46,6 +47,7 @@ from analytics.metadata.key_directory import KeyDirectory
 from analytics.metadata.store import Metadata, open_metadata
 from analytics.migrate.clickhouse import WarehouseSchema
 from analytics.migrate.postgres import migrate_postgres, migration_lock
+from analytics.pictures.drawer import Pictures
 from analytics.privacy.erasing import Erasing
 from analytics.privacy.export_files import ExportFiles
 from analytics.privacy.exporting import Exporting
@@ -81,6 +83,7 @@ class Services:
     signer: TokenSigner
     sign_in_brake: SignInBrake
     forgot_brake: SignInBrake
+    share_brake: SignInBrake
     browser_cookie: BrowserCookie
     letters: Letters
     metadata: Metadata
@@ -104,6 +107,8 @@ class Services:
     exporting: Exporting
     sql: SqlPath
     answers: Answers
+    boards: Boards
+    pictures: Pictures
     sql_history_keep: timedelta
 
 
@@ -206,6 +211,8 @@ async def open_services(
             metadata.sql_history,
             metadata.saved_queries,
             sql.schema,
+            metadata.dashboards,
+            metadata.dashboard_shares,
             answer_store,
         )
         erasing = Erasing(
@@ -218,15 +225,18 @@ async def open_services(
             settle_seconds=SETTLE_SECONDS if hold is None else 0.0,
             changing=event_path.marks.changing,
         )
+        pictures = await stack.enter_async_context(Pictures(settings.picture_processes).opened())
         watermark = event_path.watermark if "writer" in settings.roles else None
         kept = KeptAnswers(answer_store, clock, metrics, watermark) if settings.redis_url and settings.answer_cache_bytes else None
         questions = Questions(warehouse, clock, event_path.watermark, metrics, metadata.personal)
+        answers = Answers(sql.queries, questions, clock, kept)
         yield Services(
             clock=clock,
             metrics=metrics,
             signer=TokenSigner(secret, clock, metadata.directory.signing_keys),
             sign_in_brake=SignInBrake(cache, clock, "sign-in"),
             forgot_brake=SignInBrake(cache, clock, "forgot"),
+            share_brake=SignInBrake(cache, clock, "share"),
             browser_cookie=BrowserCookie(secret, settings.public_url),
             letters=letters,
             metadata=metadata,
@@ -251,7 +261,9 @@ async def open_services(
             erasing=erasing,
             exporting=exporting,
             sql=sql,
-            answers=Answers(sql.queries, questions, clock, kept),
+            answers=answers,
+            boards=Boards(answers, metadata.saved_queries, clock),
+            pictures=pictures,
             sql_history_keep=timedelta(days=settings.sql_history_days),
         )
 

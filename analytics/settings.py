@@ -124,6 +124,7 @@ class Settings(BaseSettings):
     answer_cache_bytes: int = Field(64_000_000, ge=0, description="Kept answers may take this much of Redis; 0: none are kept.")
     answer_cache_answer_bytes: int = Field(2_000_000, ge=1_000, description="Largest answer that is kept.")
     answer_cache_seconds: int = Field(3_600, ge=1, le=86_400, description="Longest an answer is kept, however good.")
+    picture_processes: int = Field(1, ge=1, le=16, description="Pictures of dashboards drawn at once, each in a process of its own.")
     geoip_path: Path | None = Field(None, description="A MaxMind country or city file (.mmdb); absent: no countries.")
     clock_offset_seconds: float = Field(0.0, description="Moves the service's clock: tests only.")
 

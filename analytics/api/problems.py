@@ -34,6 +34,7 @@ from analytics.errors import (
     MetadataUnavailableError,
     NotFoundError,
     PayloadTooLargeError,
+    PictureFailedError,
     QueryCancelledError,
     QueryTimeoutError,
     RateLimitedError,
@@ -100,6 +101,7 @@ STATUS: Mapping[type[AnalyticsError], int] = {
     CacheUnavailableError: 503,
     MailUnavailableError: 503,
     SpoolFullError: 503,
+    PictureFailedError: 503,
     ShuttingDownError: 503,
     SqlOffError: 503,
     QueryTimeoutError: 503,
@@ -155,9 +157,15 @@ def problem(
 
 def problem_of(error: AnalyticsError, instance: str | None = None) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body for one of our errors; errors that are no business of the caller's keep their detail to themselves."""
+    parts = problem_parts(error)
+    return problem(parts["status"], error.code, error.title, parts["detail"], instance, extras_of(error))
+
+
+def problem_parts(error: AnalyticsError) -> dict[str, Any]:
+    """What stands in a problem about one of our errors, for answers that hold several."""
     status = STATUS.get(type(error)) or next(STATUS[base] for base in type(error).__mro__ if base in STATUS)
     detail = _HIDDEN if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, StoreError) else error.detail
-    return problem(status, error.code, error.title, detail, instance, extras_of(error))
+    return {"code": error.code, "title": error.title, "detail": detail, "status": status}
 
 
 def extras_of(error: AnalyticsError) -> dict[str, Any]:

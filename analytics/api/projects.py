@@ -28,6 +28,7 @@ async def create_project(
         event_max_bytes=wanted.event_max_bytes,
         event_max_age_days=wanted.event_max_age_days,
         personal_fields=wanted.personal_fields,
+        suppress_below=wanted.suppress_below,
     )
     check_personal_fields(project.personal_fields)
     key = await services.metadata.projects.create(access.actor, project)

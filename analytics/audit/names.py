@@ -12,12 +12,12 @@ from typing import cast
 
 _ADDRESS = re.compile(r"[^\s@\"'<>(),;:]+@[^\s@\"'<>(),;:]+")
 _PERSON = re.compile(r"u_[a-z2-7]{16}\Z")
-_KINDS: Mapping[str, str] = {"u_": "person", "t_": "token", "p_": "write-key"}
+_KINDS: Mapping[str, str] = {"u_": "person", "t_": "token", "p_": "write-key", "s_": "link"}
 HASH_CHARACTERS = 32
 
 
 def kind_of(actor: str) -> str:
-    """What an actor is, by its id: person, token, write-key, operator, anybody, service, or address (that somebody only claims to have)."""
+    """What an actor is, by its id: person, token, write-key, link, operator, anybody, service, or a claimed address."""
     if "@" in actor:
         return "address"
     if actor in ("operator", "anybody"):

@@ -24,6 +24,7 @@ async def insert_project(connection: Connection, project: Project) -> None:
         event_max_bytes=project.event_max_bytes,
         event_max_age_days=project.event_max_age_days,
         personal_fields=Jsonb(dict(project.personal_fields)),
+        suppress_below=project.suppress_below,
         id_seed=project.id_seed,
     )
 
@@ -39,6 +40,7 @@ async def update_project(connection: Connection, project: Project) -> None:
         event_max_bytes=project.event_max_bytes,
         event_max_age_days=project.event_max_age_days,
         personal_fields=Jsonb(dict(project.personal_fields)),
+        suppress_below=project.suppress_below,
     )
 
 
@@ -52,6 +54,7 @@ def policies_of(project: Project) -> dict[str, Any]:
         "event_max_bytes": project.event_max_bytes,
         "event_max_age_days": project.event_max_age_days,
         "personal_fields": {name: mode.value for name, mode in project.personal_fields.items()},
+        "suppress_below": project.suppress_below,
     }
 
 

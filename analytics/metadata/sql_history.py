@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from analytics.audit.names import AuditNames
 from analytics.clock import Clock
 from analytics.metadata.pool import Change, Database
+from analytics.metadata.storable import storable
 from analytics.statements import postgres
 
 SqlStatus = Literal["running", "finished", "failed", "refused", "cancelled"]
@@ -100,8 +101,8 @@ class SqlHistory:
                 status="running" if refused is None else "refused",
                 code=refused,
                 format=query.format,
-                sql_text=_storable(query.statement),
-                parameters=Jsonb(_storable(dict(query.parameters))),
+                sql_text=storable(query.statement),
+                parameters=Jsonb(storable(dict(query.parameters))),
                 tables=list(query.tables),
             )
 
@@ -152,7 +153,7 @@ class SqlHistory:
                 rows = await connection.all(
                     postgres("sql_queries")["mentioning"],
                     project_id=project_id,
-                    words=[_storable(word) for word in words],
+                    words=[storable(word) for word in words],
                     after=after,
                     limit=_MENTIONS_A_ROUND,
                 )
@@ -174,12 +175,3 @@ class SqlHistory:
         async with self._database.bookkeeping() as connection:
             await connection.run(postgres("sql_queries")["end_lost"], now=now, before=now - LOST_AFTER)
             return await connection.run(postgres("sql_queries")["prune"], before=now - older_than)
-
-
-def _storable(value: Any) -> Any:
-    """`value` (JSON) without what PostgreSQL keeps in no text: NUL and lone surrogates."""
-    if isinstance(value, str):
-        return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, dict):
-        return {_storable(key): _storable(inner) for key, inner in value.items()}
-    return [_storable(inner) for inner in value] if isinstance(value, list) else value

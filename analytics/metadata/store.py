@@ -16,6 +16,8 @@ from analytics.metadata.audit_queue import AuditQueue, open_audit_queue
 from analytics.metadata.audit_trail import AuditTrail
 from analytics.metadata.bootstrap import BootstrapResult, BootstrapWishes, bootstrap
 from analytics.metadata.browser_sessions import BrowserSessions
+from analytics.metadata.dashboard_shares import DashboardShares
+from analytics.metadata.dashboards import Dashboards
 from analytics.metadata.erasures import Erasures
 from analytics.metadata.key_directory import KeyDirectory, open_key_directory
 from analytics.metadata.key_ring import KeyRings
@@ -61,6 +63,8 @@ class Metadata:
     sql_history: SqlHistory
     sql_limits: SqlLimitChanges
     saved_queries: SavedQueries
+    dashboards: Dashboards
+    dashboard_shares: DashboardShares
 
 
 @asynccontextmanager
@@ -106,6 +110,8 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_
                 SqlHistory(database, log.names, clock),
                 SqlLimitChanges(database),
                 SavedQueries(database, clock),
+                Dashboards(database, clock),
+                DashboardShares(database, passwords, clock),
             )
 
 

@@ -32,7 +32,7 @@ class SqlQueries:
             anyio.from_thread.run(self._history.empty, subject.project_id, found)
 
     def _naming(self, subject: Subject) -> list[str]:
-        words = [form for text in subject.ids for form in _forms(text)]
+        words = [form for text in subject.ids for form in forms_of(text)]
         kept = anyio.from_thread.run(self._history.mentioning, subject.project_id, words)
         return [query_id for query_id, statement, parameters in kept if any(names(text, statement, parameters) for text in subject.ids)]
 
@@ -72,7 +72,7 @@ class SavedTexts:
             anyio.from_thread.run(self._saved.rewrite, subject.project_id, found)
 
     def _naming(self, subject: Subject) -> list[SavedText]:
-        words = [form for text in subject.ids for form in _forms(text)]
+        words = [form for text in subject.ids for form in forms_of(text)]
         kept = anyio.from_thread.run(self._saved.mentioning, subject.project_id, words)
         return [
             one
@@ -118,10 +118,10 @@ def names(text: str, statement: str, parameters: Mapping[str, Any]) -> bool:
 
 def _pattern(text: str) -> re.Pattern[str]:
     edge = r"(?<![\w-]){}(?![\w-])" if len(text) < SHORT_ID else "{}"
-    return re.compile("|".join(edge.format(re.escape(form)) for form in _forms(text)))
+    return re.compile("|".join(edge.format(re.escape(form)) for form in forms_of(text)))
 
 
-def _forms(text: str) -> tuple[str, ...]:
+def forms_of(text: str) -> tuple[str, ...]:
     """As it is, and as it stands between quotes in SQL and in JSON."""
     escaped = text.replace("\\", "\\\\")
     return tuple(dict.fromkeys((text, escaped, escaped.replace("'", "\\'"), escaped.replace('"', '\\"'), text.replace("'", "''"))))

@@ -10,10 +10,13 @@ from pathlib import Path
 from analytics.adhoc.schema import SqlSchema
 from analytics.cache.answers import AnswerStore
 from analytics.cache.live_feed import LiveFeed
+from analytics.metadata.dashboard_shares import DashboardShares
+from analytics.metadata.dashboards import Dashboards
 from analytics.metadata.saved_queries import SavedQueries
 from analytics.metadata.sql_history import SqlHistory
 from analytics.privacy.answers import AnswersOfProject
 from analytics.privacy.asked_sql import SavedTexts, SqlQueries, SqlSamples
+from analytics.privacy.dashboards import SavedDashboards, SharedFilters
 from analytics.privacy.export_files import ExportFiles
 from analytics.privacy.shown import ShownEvents
 from analytics.privacy.spooled import SpoolFolder
@@ -33,6 +36,8 @@ PERSONAL = (
     "postgres:saved_queries",
     "postgres:saved_query_versions",
     "memory:sql_schema",
+    "postgres:dashboards",
+    "postgres:dashboard_shares",
     "redis:answers",
 )
 """In the order in which they are cleared: what feeds others first."""
@@ -69,7 +74,7 @@ NOT_PERSONAL: Mapping[str, str] = {
     "postgres:sql_limits": "numbers",
     "postgres:users": _STAFF,
     "postgres:write_keys": "public by nature",
-    "redis:brake": "failed sign-ins of the team, by account and address, for a while",
+    "redis:brake": "failed sign-ins of the team and failed passwords of links, by account and address, for a while",
     "redis:live": "64-bit hashes of users for 8 minutes and of sessions for 33; counts and names of events. They age out",
     "redis:rate": "hashes of callers of the team and how often they called, for an hour at most",
     "redis:ticket": "hashes of tickets of the team, for a minute",
@@ -97,6 +102,8 @@ def personal_stores(
     sql_history: SqlHistory,
     saved: SavedQueries,
     sql_schema: SqlSchema,
+    dashboards: Dashboards,
+    shares: DashboardShares,
     answers: AnswerStore,
 ) -> tuple[PersonalStore, ...]:
     """What finds and removes a person, in the order of PERSONAL."""
@@ -110,6 +117,8 @@ def personal_stores(
         SavedTexts(saved, versions=False),
         SavedTexts(saved, versions=True),
         SqlSamples(sql_schema),
+        SavedDashboards(dashboards),
+        SharedFilters(shares),
         AnswersOfProject(answers),
     )
     assert tuple(store.name for store in stores) == PERSONAL

@@ -25,7 +25,7 @@ _SECRET_FIELD = re.compile(
     re.IGNORECASE,
 )
 _SECRET_TEXT: Sequence[tuple[re.Pattern[str], str]] = (
-    (re.compile(r"\b(wk|at|rt|bs|in|pr)_[A-Za-z0-9_-]{8,}"), rf"\1_{MASK}"),
+    (re.compile(r"\b(wk|at|rt|bs|in|pr|sh)_[A-Za-z0-9_-]{8,}"), rf"\1_{MASK}"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), MASK),  # a JWT
     (re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1 {MASK}"),
     (re.compile(r"(://[^\s:/@]*):[^\s/@]+@"), rf"\1:{MASK}@"),  # the password in a URL

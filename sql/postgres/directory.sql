@@ -5,7 +5,7 @@ SELECT version FROM directory_version;
 -- name: projects
 -- All projects.
 SELECT id, slug, name, timezone, created_at, ip_policy, retention_days, event_max_bytes, event_max_age_days, id_seed,
-    personal_fields
+    personal_fields, suppress_below
 FROM projects ORDER BY slug;
 
 -- name: keys

@@ -121,10 +121,31 @@ async def _sql_query(world: World, school: School) -> Mapping[str, str]:
     return {"query_id": query_id}
 
 
+async def _board(world: World, school: School) -> Mapping[str, str]:
+    return {"dashboard_id": school.dashboard_id, "tile_id": "events"}
+
+
+async def _new_board(world: World, school: School) -> Mapping[str, str]:
+    made = await world.api.owner.post(f"/v1/projects/{school.slug}/dashboards", {"name": "for one call"})
+    return {"dashboard_id": made.json()["id"]}
+
+
+async def _new_share(world: World, school: School) -> Mapping[str, str]:
+    values = await _new_board(world, school)
+    made = await world.api.owner.post(f"/v1/projects/{school.slug}/dashboards/{values['dashboard_id']}/shares", {})
+    return {**values, "share_id": made.json()["id"]}
+
+
+async def _share(world: World, school: School) -> Mapping[str, str]:
+    return {"token": school.share_token, "tile_id": "events"}
+
+
 _SQL = {"sql": "SELECT * FROM events LIMIT {rows:UInt32}", "params": {"rows": 100}}
 _EVENT_MARKS = ("event_name", "user", "anonymous", "session", "event_id", "property", "url", "title", "context")
 _TREND = {"date_from": "2026-01-01", "series": [{}], "breakdown": {"property": "event"}, "source": "raw"}
 _P = "/v1/projects/{project}"
+_D = f"{_P}/dashboards/{{dashboard_id}}"
+_FIRST_VERSION = {"if-match": '"1"'}
 
 RECIPES: Mapping[str, Recipe] = {
     "POST /v1/events": Recipe(body={"event": "e", "user_id": "u"}, public=True, statuses=frozenset({401})),
@@ -204,6 +225,28 @@ RECIPES: Mapping[str, Recipe] = {
     f"DELETE {_P}/sql/{{query_id}}": Recipe(values=_sql_query, statuses=frozenset({404})),  # of others for all but admins
     f"GET {_P}/schema": Recipe(shows=("event_name", "user", "property")),
     f"GET {_P}/live": Recipe(headers={"accept": "application/json"}, shows=("event_name",)),
+    f"GET {_P}/dashboard-templates": Recipe(),
+    f"POST {_P}/dashboards": Recipe(body={"name": "new"}),
+    f"GET {_P}/dashboards": Recipe(query={"limit": "1000"}, shows=("dashboard", "dashboard_id")),
+    f"POST {_P}/dashboards/import": Recipe(body={"format": "analytics-dashboard", "version": 1, "dashboard": {"name": "new"}}),
+    f"GET {_D}": Recipe(values=_board, shows=("dashboard", "dashboard_id")),
+    f"PUT {_D}": Recipe(body={"name": "changed"}, headers=_FIRST_VERSION, values=_new_board),
+    f"PATCH {_D}": Recipe(body={"name": "changed"}, headers=_FIRST_VERSION, values=_new_board),
+    f"DELETE {_D}": Recipe(values=_new_board),
+    f"POST {_D}/duplicate": Recipe(values=_new_board),
+    f"GET {_D}/export": Recipe(values=_board, shows=("dashboard",)),
+    f"GET {_D}/data": Recipe(values=_board, shows=("dashboard", "event_name")),
+    f"GET {_D}.png": Recipe(values=_board),
+    f"GET {_D}/tiles/{{tile_id}}.svg": Recipe(values=_board, query={"width": "300", "height": "900"}, shows=("dashboard",)),
+    f"GET {_D}/tiles/{{tile_id}}.png": Recipe(values=_board),
+    f"POST {_D}/shares": Recipe(body={}, values=_new_board),
+    f"GET {_D}/shares": Recipe(values=_board, shows=("share_id",)),
+    f"DELETE {_D}/shares/{{share_id}}": Recipe(values=_new_share),
+    "GET /v1/shared/{token}/data": Recipe(values=_share, public=True, shows=("dashboard", "event_name")),
+    "POST /v1/shared/{token}/data": Recipe(body={"password": "none is needed"}, values=_share, public=True),
+    "GET /v1/shared/{token}/dashboard.png": Recipe(values=_share, public=True),
+    "GET /v1/shared/{token}/tiles/{tile_id}.svg": Recipe(values=_share, public=True),
+    "GET /v1/shared/{token}/tiles/{tile_id}.png": Recipe(values=_share, public=True),
     f"POST {_P}/live/ticket": Recipe(),
     "POST /v1/reconciliations": Recipe(body={}, statuses=frozenset({409})),
     "GET /v1/reconciliations": Recipe(),

@@ -44,6 +44,8 @@ POSTGRES: Mapping[str, str] = {
     "sealed_secrets": "project_id",
     "subject_export_ids": "export: rows of one of subject_exports",
     "subject_exports": "project_id",
+    "dashboards": "project_id",
+    "dashboard_shares": "project_id",
     "sql_limits": "project_id",
     "sql_queries": "project_id",
     "source_names": "project_id",

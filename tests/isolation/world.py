@@ -11,7 +11,7 @@ from tests.fixtures.api import PASSWORD, Api, Caller
 SCOPES = ("read", "personal-data", "sql", "manage", "endpoint:marks")
 MARKS = (
     *("project_name", "event_name", "user", "anonymous", "session", "event_id", "property", "url", "title", "context"),
-    *("rejected_user", "rejected_property", "key_name", "token_name", "member_name", "invited", "sql"),
+    *("rejected_user", "rejected_property", "key_name", "token_name", "member_name", "invited", "sql", "dashboard"),
 )
 ROLES = ("viewer", "analyst", "editor", "admin")
 
@@ -39,6 +39,9 @@ class School:
     email: str
     rejected_id: str
     erasure_id: str
+    dashboard_id: str
+    share_id: str
+    share_token: str
     secrets: list[str] = field(default_factory=list)
 
     @property
@@ -117,16 +120,30 @@ async def make_school(api: Api) -> School:
     asked = await api.owner.post(f"{path}/sql", {"sql": f"SELECT '{mark['sql']}'"})
     assert asked.status_code == 200, asked.text
     (rejected,) = (await api.owner.get(f"{path}/rejected-events")).json()["items"]
+    board = (await api.owner.post(f"{path}/dashboards", dashboard(mark["dashboard"]))).json()
+    share = (await api.owner.post(f"{path}/dashboards/{board['id']}/shares", {})).json()
     erasure = (await api.owner.post(f"{path}/erasures", {"user_id": f"erased-{uuid4().hex}"})).json()
     markers = {
         **mark,
         "erasure_id": erasure["id"],
+        "dashboard_id": board["id"],
+        "share_id": share["id"],
         "project_id": project["id"],
         "write_key": project["write_key"],
         "second_key": key["key"],
         "email": email,
     }
-    return School(project, markers, key, token, email, rejected["id"], erasure["id"], [token["token"]])
+    ids = (rejected["id"], erasure["id"], board["id"], share["id"], share["token"])
+    return School(project, markers, key, token, email, *ids, [token["token"], share["token"]])
+
+
+def dashboard(name: str) -> dict[str, Any]:
+    """The document of a dashboard whose one tile counts the project's events by name."""
+    trends = {"series": [{}], "breakdown": {"property": "event"}, "interval": "month"}
+    chart = {"mark": "bar", "encoding": {"x": {"field": "value", "type": "quantitative"}, "y": {"field": "breakdown", "type": "nominal"}}}
+    position = {"x": 0, "y": 0, "width": 4, "height": 5}
+    tile = {"id": "events", "title": name, "question": {"kind": "trends", "trends": trends}, "chart": chart, "position": position}
+    return {"name": name, "tiles": [tile]}
 
 
 async def make_world(api: Api) -> World:

@@ -29,6 +29,7 @@ UNRECORDED: Mapping[str, str] = {
     f"GET {_P}/keys": "shows keys that are public by nature, no persons",
     f"GET {_P}/tokens": "shows names of machines, no persons and no secrets",
     f"GET {_P}/sql/limits": "shows limits by role, no persons",
+    f"GET {_P}/dashboard-templates": "shows what everybody's are made of",
     f"GET {_P}/subject-exports": "shows how far exports are; each download of one is recorded",
     f"GET {_P}/subject-exports/{{export_id}}": "shows how far an export is; each download of it is recorded",
     "GET /v1/reconciliations": "shows counts of rows",

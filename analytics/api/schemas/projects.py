@@ -21,6 +21,7 @@ PersonalFields = Annotated[
         examples=[{"user_id": "hash", "properties.email": "encrypt", "context.ip": "drop"}],
     ),
 ]
+Learners = Annotated[int, Field(ge=2, le=1000, description="Groups of fewer learners are shown on no dashboard; null: all are.")]
 EventBytes = Annotated[int, Field(ge=100, le=MAX_EVENT_BYTES)]
 
 
@@ -35,6 +36,7 @@ class NewProject(Body):
     event_max_bytes: EventBytes = 32_768
     event_max_age_days: Days | None = Field(None, description="Older events are refused; null: back to the year 2000.")
     personal_fields: PersonalFields = Field({})
+    suppress_below: Learners | None = None
 
 
 class ProjectChange(Body):
@@ -46,6 +48,7 @@ class ProjectChange(Body):
     event_max_bytes: EventBytes = 32_768
     event_max_age_days: Days | None = None
     personal_fields: PersonalFields = Field({}, description="All of them; events already stored stay as they are.")
+    suppress_below: Learners | None = None
 
 
 class ProjectAnswer(Answer):
@@ -61,6 +64,7 @@ class ProjectAnswer(Answer):
     event_max_bytes: int
     event_max_age_days: int | None
     personal_fields: dict[str, PersonalMode]
+    suppress_below: int | None
 
 
 class MadeProject(ProjectAnswer):

@@ -1,0 +1,1 @@
+"""Dashboards: questions with charts, asked together, shown together."""

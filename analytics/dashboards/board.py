@@ -1,0 +1,224 @@
+"""All tiles of a dashboard, asked side by side under one budget.
+
+The one thing to know: a tile that fails, or is not done in time, has an error in its place; the others are shown all the same. A filter
+that is set reaches each tile or the tile says that it does not: numbers that look filtered and are not are never shown.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import structlog
+
+from analytics.answers.answer import Answer
+from analytics.answers.runner import Answers, Asked, Days
+from analytics.clock import Clock
+from analytics.dashboards.document import DashboardDocument, Tile
+from analytics.dashboards.suppression import learners_question, without_small_points, without_small_rows
+from analytics.domain.project import Project
+from analytics.domain.question import Question, QuestionKind, question_of
+from analytics.domain.time_range import Interval, parse_zone
+from analytics.errors import AnalyticsError, FieldError, InvalidRequestError, NotFoundError, QueryTimeoutError, WarehouseUnavailableError
+from analytics.metadata.saved_queries import SavedQueries
+from analytics.query.persons import shows_persons
+from analytics.query.spec import MAX_GROUPS, MAX_VALUES
+
+BUDGET_SECONDS = 20.0
+AT_ONCE = 6
+MOST_ROWS = 10_000  # of one tile
+_log = structlog.get_logger("analytics.dashboards")
+_HOURS = {Interval.MINUTE: 1 / 60, Interval.HOUR: 1.0, Interval.DAY: 24.0, Interval.WEEK: 168.0, Interval.MONTH: 672.0}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A dashboard as somebody looks at it.
+
+    `caller` shares one allowance of places. `filters` are the values of those that are set; the names in `fixed` are not to be escaped:
+    no tile may ignore them. `days` are local ones, both included.
+    """
+
+    project: Project
+    document: DashboardDocument
+    caller: str
+    days: Days
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    fixed: frozenset[str] = frozenset()
+    max_age_seconds: float = 0.0
+
+    @property
+    def timezone(self) -> str:
+        """The zone of its days."""
+        return self.document.timezone or self.project.timezone
+
+
+@dataclass(frozen=True, slots=True)
+class TileAnswer:
+    """A tile with its answer, or what kept it from having one. `withheld`: how many of its rows or values are about too few learners."""
+
+    tile: Tile
+    answer: Answer | None = None
+    error: AnalyticsError | None = None
+    withheld: int = 0
+
+
+class Boards:
+    """For one event loop."""
+
+    def __init__(self, answers: Answers, saved: SavedQueries, clock: Clock, budget_seconds: float = BUDGET_SECONDS) -> None:
+        self._answers = answers
+        self._saved = saved
+        self._clock = clock
+        self._budget_seconds = budget_seconds
+
+    def days_of(self, document: DashboardDocument, project: Project, first: date | None = None, last: date | None = None) -> Days:
+        """The days to show: those asked for, else the dashboard's own. Both or none are given."""
+        if first is not None and last is not None:
+            return first, last
+        own = document.days
+        if own.date_from is not None and own.date_to is not None:
+            return own.date_from, own.date_to
+        today = self._clock.now().astimezone(parse_zone(document.timezone or project.timezone)).date()
+        return today - timedelta(days=(own.last or 30) - 1), today
+
+    async def answer(self, view: View, tiles: Sequence[Tile] | None = None) -> list[TileAnswer]:
+        """The answers of `tiles` (of all, if absent), in their order. Raises nothing that is one tile's fault."""
+        wanted = view.document.tiles if tiles is None else tiles
+        places = asyncio.Semaphore(AT_ONCE)
+        tasks = [asyncio.create_task(self._answer(view, tile, places), name=f"tile {tile.id}") for tile in wanted]
+        if not tasks:
+            return []
+        try:
+            await asyncio.wait(tasks, timeout=self._budget_seconds)
+        finally:
+            late = [task for task in tasks if not task.done()]
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        return [self._outcome(tile, task) for tile, task in zip(wanted, tasks, strict=True)]
+
+    def _outcome(self, tile: Tile, task: "asyncio.Task[TileAnswer]") -> TileAnswer:
+        if task.cancelled():
+            return TileAnswer(tile, error=QueryTimeoutError(f"The dashboard took longer than {self._budget_seconds:g} seconds."))
+        failure = task.exception()
+        if failure is None:
+            return task.result()
+        if isinstance(failure, AnalyticsError):
+            return TileAnswer(tile, error=failure)
+        _log.error("a tile failed unforeseen", tile=tile.id, exc_info=failure)
+        return TileAnswer(tile, error=WarehouseUnavailableError("The tile could not be answered."))
+
+    async def _answer(self, view: View, tile: Tile, places: asyncio.Semaphore) -> TileAnswer:
+        async with places:
+            asked = await self.asked(view, tile)
+            answer = await self._answers.answer(asked)
+            least = view.project.suppress_below
+            if least is None:
+                return TileAnswer(tile, answer)
+            shown, withheld = await self._suppressed(tile, asked, answer, least)
+            return TileAnswer(tile, shown, withheld=withheld)
+
+    async def check(self, view: View, tile: Tile) -> tuple[str | None, bool]:
+        """The kind of question that a tile asks (None: a saved one), and whether it is about single persons.
+
+        Raises what keeps it from being asked: SqlRefusedError, InvalidRequestError, StoreError.
+        """
+        try:
+            asked = await self.asked(view, tile)
+        except NotFoundError as error:
+            detail = f"there is no saved question {tile.saved}"
+            raise InvalidRequestError(f"{detail}.", [FieldError("/question/saved", detail)]) from error
+        question = asked.question
+        if question.kind is QuestionKind.SQL:
+            await self._answers.checked_sql(asked)
+            return (None if tile.saved else "sql"), False
+        spec = self._answers.trend_spec(asked)
+        if tile.saved:
+            return None, False
+        return "trends", shows_persons(spec, view.project.personal_fields)
+
+    async def asked(self, view: View, tile: Tile) -> Asked:
+        """What a tile asks, with the days and filters of the view in it. Raises NotFoundError, InvalidRequestError."""
+        saved = tile.saved
+        question = question_of(tile.question) if saved is None else (await self._saved.find(view.project.id, saved)).question
+        declared = {one.name: one.type for one in question.parameters}
+        params = dict(tile.params)
+        if "timezone" in declared:
+            params["timezone"] = view.timezone
+        conditions: list[Any] = []
+        for one in view.document.filters:
+            values = list(view.filters.get(one.name, one.default or ()))
+            if not values or (one.name in tile.ignores and one.name not in view.fixed):
+                continue
+            if one.name in declared:
+                params[one.name] = _bound(one.name, declared[one.name], values)
+            elif question.kind is QuestionKind.TRENDS:
+                conditions.append({"property": one.property, "operator": "in", "value": values})
+            else:
+                detail = f"its SQL declares no parameter {one.name}"
+                raise InvalidRequestError(f"The filter {one.name} does not reach this tile: {detail}.", [FieldError("/question", detail)])
+        if question.kind is QuestionKind.TRENDS:
+            question = _filtered(question, conditions, view.timezone)
+        return Asked(
+            project=view.project,
+            question=question,
+            caller=view.caller,
+            params=params,
+            days=view.days,
+            max_age_seconds=view.max_age_seconds,
+            max_rows=MOST_ROWS,
+        )
+
+    async def _suppressed(self, tile: Tile, asked: Asked, answer: Answer, least: int) -> tuple[Answer, int]:
+        question = asked.question
+        if question.kind is QuestionKind.SQL:
+            if tile.learners is None:
+                detail = "say which column counts the learners of a row, or false if no row is about a group of them"
+                raise InvalidRequestError(f"The project withholds small groups: {detail}.", [FieldError("/learners", detail)])
+            return (answer, 0) if tile.learners is False else without_small_rows(answer, tile.learners, least)
+        body = question.trends
+        if all(one.get("metric") == "unique_users" for one in body.get("series", ())):
+            return without_small_points(answer, answer, least)
+        counting = Question(QuestionKind.TRENDS, trends=learners_question(body, _most_groups(body, asked)), parameters=question.parameters)
+        learners = await self._answers.answer(
+            Asked(
+                project=asked.project,
+                question=counting,
+                caller=asked.caller,
+                params=asked.params,
+                days=asked.days,
+                max_age_seconds=asked.max_age_seconds,
+            )
+        )
+        if learners.truncated:
+            raise InvalidRequestError("The learners behind this tile are too many rows to count: take a wider interval.", [])
+        return without_small_points(answer, learners, least)
+
+
+def _bound(name: str, kind: str, values: Sequence[str]) -> Any:
+    if kind.startswith("Array("):
+        return list(values)
+    if len(values) > 1:
+        detail = f"its parameter {name} takes one value"
+        raise InvalidRequestError(f"The filter {name} does not reach this tile: {detail}.", [FieldError("/question", detail)])
+    return values[0]
+
+
+def _filtered(question: Question, conditions: Sequence[Any], timezone: str) -> Question:
+    body = {**question.trends, "timezone": timezone}
+    own = body.get("filters")
+    every = [own, *conditions] if own is not None else list(conditions)
+    if conditions:
+        body["filters"] = every[0] if len(every) == 1 else {"and": every}
+    return Question(QuestionKind.TRENDS, trends=body, parameters=question.parameters)
+
+
+def _most_groups(body: Mapping[str, Any], asked: Asked) -> int:
+    """As many groups as can be counted in the days asked for."""
+    interval = body.get("interval", Interval.DAY)
+    hours = _HOURS[Interval(interval)] if interval in set(Interval) else 1 / 60
+    days = (asked.days[1] - asked.days[0]).days + 1 if asked.days is not None else 366
+    return max(1, min(MAX_GROUPS, int(MAX_VALUES / (days * 25 / hours + 2)) - 1))
