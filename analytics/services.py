@@ -17,6 +17,7 @@ import structlog
 
 from analytics.answers.kept import KeptAnswers
 from analytics.answers.runner import Answers
+from analytics.answers.saving import Saving
 from analytics.background import running
 from analytics.cache.answers import QUIET_SECONDS, AnswerStore
 from analytics.cache.connection import Cache
@@ -109,6 +110,7 @@ class Services:
     answers: Answers
     boards: Boards
     pictures: Pictures
+    saving: Saving
     sql_history_keep: timedelta
 
 
@@ -264,6 +266,7 @@ async def open_services(
             answers=answers,
             boards=Boards(answers, metadata.saved_queries, clock),
             pictures=pictures,
+            saving=Saving(sql.queries.door, answers),
             sql_history_keep=timedelta(days=settings.sql_history_days),
         )
 

@@ -272,8 +272,11 @@ class SqlDoor:
         bound = {**bind(checked.parameters, values), **checked.constants}
         return CheckedSql(checked.sql, tuple(checked.tables), bound, Sources(checked.reads, checked.makes_rows), checked.named)
 
-    async def checked(self, sql: str, project_id: str | None = None) -> CheckedQuery:
-        """The statement if it may run, its parameters still without values. Raises as `check`."""
+    async def checked(self, sql: str, project_id: str | None = None, drafts: Mapping[str, NamedSource] | None = None) -> CheckedQuery:
+        """The statement if it may run, its parameters still without values. `drafts` stand in the place of what has their names.
+
+        Raises as `check`.
+        """
         self.require_on()
         gate = self._gate
         if gate is None:
@@ -284,7 +287,7 @@ class SqlDoor:
             if self._names is None or project_id is None:
                 raise
             wanted = await anyio.to_thread.run_sync(gate.unknown_names, sql)
-            named = await self._names.of(project_id, wanted)
+            named = {**await self._names.of(project_id, wanted), **(drafts or {})}
             if not named:
                 raise
         return await anyio.to_thread.run_sync(gate.check, sql, named)

@@ -4,16 +4,19 @@ The one thing to know: a value never becomes part of a statement. In SQL it is b
 names its parameter, `{"parameter": "course"}` as a filter's value, or is one of WHOLE, and its type keeps objects out.
 """
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from analytics.adhoc.parameters import bind
 from analytics.domain.question import Parameter, Question
-from analytics.errors import FieldError, InvalidQueryError
+from analytics.errors import FieldError, InvalidQueryError, InvalidRequestError
 
 # Members of trends that a parameter of that name stands for.
 WHOLE = frozenset({"date_from", "date_to", "timezone", "interval"})
 _PLACE = "parameter"
+_OUTER = re.compile(r"\s*(\w+)\s*\((.*)\)\s*\Z", re.DOTALL)
 
 
 def given_values(question: Question, values: Mapping[str, Any], pointer: str = "/params") -> dict[str, Any]:
@@ -23,6 +26,36 @@ def given_values(question: Question, values: Mapping[str, Any], pointer: str = "
     filled.update(values)
     bind({name: one.type for name, one in known.items()}, filled, pointer)
     return filled
+
+
+def values_of_texts(question: Question, texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Values as an address has them (each a text, as often as its name stands there) as JSON has them, by the declared types.
+
+    What cannot be read stays a text, for `given_values` to refuse. Raises InvalidRequestError for a value that stands there twice.
+    """
+    types = {one.name: one.type for one in question.parameters}
+    return {name: _value(f"/query/{name[:100]}", types.get(name, "String"), given) for name, given in texts.items()}
+
+
+def _value(pointer: str, kind: str, given: Sequence[str]) -> Any:
+    outer, inner = _OUTER.match(kind), kind
+    while outer is not None and outer[1] in ("Nullable", "LowCardinality"):
+        inner = outer[2]
+        outer = _OUTER.match(inner)
+    name = outer[1] if outer is not None else inner.strip()
+    if name == "Array" and outer is not None and not (len(given) == 1 and given[0].lstrip().startswith("[")):
+        return [_value(pointer, outer[2], (text,)) for text in given]
+    if len(given) != 1:
+        raise InvalidRequestError(f"{pointer} stands there more than once.", [FieldError(pointer, "stands there more than once")])
+    text = given[0]
+    if name == "Bool":
+        return {"true": True, "false": False}.get(text, text)
+    if name.startswith(("Float", "BFloat")) or name in ("Array", "Tuple", "Map"):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+    return text
 
 
 def check_defaults(question: Question, pointer: str = "") -> None:

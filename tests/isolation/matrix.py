@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import httpx
 
-from analytics.domain.access import ANYBODY, OWNERS, RULES, Role
+from analytics.domain.access import ANYBODY, OWNERS, RULES, Permission, Role
 from tests.fixtures.api import Caller
 from tests.isolation.recipes import RECIPES, Recipe
 from tests.isolation.routes import RouteOf, routes_of
@@ -43,6 +43,10 @@ def expected(route: RouteOf, principal: Principal, of_own_project: bool) -> froz
             return frozenset({403})
         elif not of_own_project or (principal.kind == "person" and principal.role is None):
             return frozenset({404})
+        elif permission is Permission.READ_ENDPOINT and principal.kind == "token":  # the recipe reads the endpoint of that name
+            if "endpoint:marks" not in principal.scopes:
+                return frozenset({403})
+            answers = {GOOD}
         elif principal.kind == "token":
             scopes = RULES[permission].scopes
             if scopes is None or not scopes <= principal.scopes:

@@ -140,6 +140,19 @@ async def _share(world: World, school: School) -> Mapping[str, str]:
     return {"token": school.share_token, "tile_id": "events"}
 
 
+async def _marks(world: World, school: School) -> Mapping[str, str]:
+    """The published query that every school has."""
+    return {"name": "marks", "format": "json"}
+
+
+async def _saved_query(world: World, school: School) -> Mapping[str, str]:
+    name = f"q-{uuid4().hex}"
+    made = await world.api.owner.post(f"/v1/projects/{school.slug}/queries", {"name": name, "question": _SAVED})
+    assert made.status_code == 201, made.text
+    return {"name": name, "version": "1"}
+
+
+_SAVED = {"kind": "trends", "trends": {"series": [{}]}}
 _SQL = {"sql": "SELECT * FROM events LIMIT {rows:UInt32}", "params": {"rows": 100}}
 _EVENT_MARKS = ("event_name", "user", "anonymous", "session", "event_id", "property", "url", "title", "context")
 _TREND = {"date_from": "2026-01-01", "series": [{}], "breakdown": {"property": "event"}, "source": "raw"}
@@ -224,6 +237,17 @@ RECIPES: Mapping[str, Recipe] = {
     f"PUT {_P}/sql/limits": Recipe(body={"analyst": {"seconds": 60}}),
     f"DELETE {_P}/sql/{{query_id}}": Recipe(values=_sql_query, statuses=frozenset({404})),  # of others for all but admins
     f"GET {_P}/schema": Recipe(shows=("event_name", "user", "property")),
+    f"GET {_P}/queries": Recipe(query={"limit": "1000"}, shows=("saved_text",)),
+    f"POST {_P}/queries": Recipe(body={"name": "q-<new>", "question": _SAVED}),
+    f"GET {_P}/queries/{{name}}": Recipe(values=_marks, shows=("saved_text",)),
+    f"PUT {_P}/queries/{{name}}": Recipe(body={"question": _SAVED}, headers={"if-match": "*"}, values=_saved_query),
+    f"DELETE {_P}/queries/{{name}}": Recipe(values=_saved_query),
+    f"GET {_P}/queries/{{name}}/versions": Recipe(values=_marks, shows=("saved_text",)),
+    f"POST {_P}/queries/{{name}}/versions/{{version}}/restore": Recipe(values=_saved_query),
+    f"POST {_P}/queries/{{name}}/run": Recipe(body={}, values=_marks, shows=("event_name", "user", "property")),
+    f"PUT {_P}/queries/{{name}}/publication": Recipe(body={}, values=_saved_query),
+    f"DELETE {_P}/queries/{{name}}/publication": Recipe(values=_saved_query),
+    f"GET {_P}/endpoints/{{name}}.{{format}}": Recipe(values=_marks, shows=("event_name", "user", "property")),
     f"GET {_P}/live": Recipe(headers={"accept": "application/json"}, shows=("event_name",)),
     f"GET {_P}/dashboard-templates": Recipe(),
     f"POST {_P}/dashboards": Recipe(body={"name": "new"}),

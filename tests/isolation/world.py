@@ -12,6 +12,7 @@ SCOPES = ("read", "personal-data", "sql", "manage", "endpoint:marks")
 MARKS = (
     *("project_name", "event_name", "user", "anonymous", "session", "event_id", "property", "url", "title", "context"),
     *("rejected_user", "rejected_property", "key_name", "token_name", "member_name", "invited", "sql", "dashboard"),
+    "saved_text",
 )
 ROLES = ("viewer", "analyst", "editor", "admin")
 
@@ -122,6 +123,11 @@ async def make_school(api: Api) -> School:
     (rejected,) = (await api.owner.get(f"{path}/rejected-events")).json()["items"]
     board = (await api.owner.post(f"{path}/dashboards", dashboard(mark["dashboard"]))).json()
     share = (await api.owner.post(f"{path}/dashboards/{board['id']}/shares", {})).json()
+    saved = {"kind": "sql", "sql": f"SELECT *, '{mark['saved_text']}' AS note FROM events"}
+    assert (
+        await api.owner.post(f"{path}/queries", {"name": "marks", "description": mark["saved_text"], "question": saved})
+    ).status_code == 201
+    assert (await api.owner.put(f"{path}/queries/marks/publication", {})).status_code == 200
     erasure = (await api.owner.post(f"{path}/erasures", {"user_id": f"erased-{uuid4().hex}"})).json()
     markers = {
         **mark,
