@@ -171,6 +171,7 @@ async def _opened(
     async with (
         running(test.until_it_holds() if test.reason is not None else asyncio.sleep(0), "fence-test"),
         running(watchdog.watch(), "sql-watchdog"),
+        running(queries.follow_cancels(), "sql-cancels"),
     ):
         try:
             yield SqlPath(queries, SqlSchema(queries, door, engines.catalog), test, watchdog)

@@ -320,12 +320,12 @@ class SqlDoor:
                     self._held.add(task)
                     task.add_done_callback(self._held.discard)
 
-    async def cancel(self, project_id: str, query_id: str) -> bool:
-        """Kill a query that runs or waits in this process; whether there was one."""
+    def cancel(self, project_id: str, query_id: str) -> bool:
+        """Kill a query that runs or waits in this process, without waiting for its end; whether there was one."""
         query = self._running.get((project_id, query_id))
         if query is None:
             return self._places.cancel(project_id, query_id, QueryCancelledError("The query was cancelled while it waited."))
-        await anyio.to_thread.run_sync(query.cancel)
+        query.kill()
         return True
 
     @property

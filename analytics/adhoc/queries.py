@@ -3,8 +3,9 @@
 The one thing to know: what is refused is kept and audited like what runs, with the code that says why.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +18,13 @@ from analytics.clock import Clock
 from analytics.domain.access import Principal, Role
 from analytics.domain.project import Project
 from analytics.domain.sql_policy import Changes, SqlPolicy, policies, role_of
-from analytics.errors import AnalyticsError, ConflictError, NotFoundError, QueryCancelledError, RequestError, StoreError
+from analytics.errors import AnalyticsError, MetadataUnavailableError, NotFoundError, QueryCancelledError, RequestError, StoreError
 from analytics.metadata.sql_history import SqlEnd, SqlHistory, SqlQuery, SqlStatus
 from analytics.metadata.sql_limits import SqlLimitChanges
 from analytics.query.result import Source
 
 _log = structlog.get_logger("analytics.adhoc")
+CANCELS_SECONDS = 0.5
 _ROLLUPS = frozenset({"events"})
 
 
@@ -89,7 +91,7 @@ class AdhocQueries:
         try:
             async with self.door.running(wanted) as query:
                 if key in self._doomed:  # before it was under way
-                    query.cancel()
+                    query.kill()
                 yield query
         except BaseException as error:
             failure = error
@@ -100,15 +102,27 @@ class AdhocQueries:
             await finished(self._ended(asked, query, failure))
 
     async def cancel(self, project: Project, query_id: str, actor: str | None) -> None:
-        """End a query of this actor, of anybody if None; nothing to do if it ended. Raises NotFoundError."""
+        """Have a query of this actor end, of anybody if None; nothing to do if it ended. Waits for nothing. Raises NotFoundError."""
         kept = await self.history.find(project.id, query_id)
         if kept is None or (actor is not None and kept.actor != actor):
             raise NotFoundError
         if (project.id, query_id) in self._open:
-            self._doomed.add((project.id, query_id))
-            await self.door.cancel(project.id, query_id)
+            self._end(project.id, query_id)
         elif kept.status == "running":
-            raise ConflictError("The query runs in another process, which ends it at its limit of time.")
+            await self.history.ask_to_end(project.id, query_id)
+
+    async def follow_cancels(self) -> None:
+        """End what was cancelled in other processes, until cancelled itself."""
+        while True:
+            await asyncio.sleep(CANCELS_SECONDS)
+            if going := self._open - self._doomed:
+                with suppress(MetadataUnavailableError):
+                    for key in await self.history.asked_to_end(going):
+                        self._end(*key)
+
+    def _end(self, project_id: str, query_id: str) -> None:
+        self._doomed.add((project_id, query_id))
+        self.door.cancel(project_id, query_id)
 
     async def _checked(self, asked: AskedSql) -> CheckedSql:
         try:

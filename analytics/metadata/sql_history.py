@@ -3,7 +3,7 @@
 The one thing to know: a query is kept, and audited in the same transaction, before it runs; of its text the audit has a keyed hash only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -123,6 +123,21 @@ class SqlHistory:
                 bytes_returned=end.bytes_returned,
                 truncated=end.truncated,
             )
+
+    async def ask_to_end(self, project_id: str, query_id: str) -> None:
+        """Have the process in which a query runs end it."""
+        async with self._database.bookkeeping() as connection:
+            await connection.run(postgres("sql_queries")["ask_to_end"], project_id=project_id, id=query_id)
+
+    async def asked_to_end(self, queries: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those of `queries` (project and id) that are to end."""
+        async with self._database.read() as connection:
+            rows = await connection.all(
+                postgres("sql_queries")["asked_to_end"],
+                project_ids=[project_id for project_id, _ in queries],
+                ids=[query_id for _, query_id in queries],
+            )
+        return [(row["project_id"], row["id"]) for row in rows]
 
     async def find(self, project_id: str, query_id: str) -> KeptSqlQuery | None:
         """The query of this project with this id."""

@@ -11,6 +11,17 @@ SET finished_at = %(finished_at)s, status = %(status)s, code = %(code)s, elapsed
     bytes_read = %(bytes_read)s, rows_returned = %(rows_returned)s, bytes_returned = %(bytes_returned)s, truncated = %(truncated)s
 WHERE project_id = %(project_id)s AND id = %(id)s;
 
+-- name: ask_to_end
+-- A query is to end, in whichever process it runs.
+UPDATE sql_queries SET code = 'query-cancelled' WHERE project_id = %(project_id)s AND id = %(id)s AND status = 'running';
+
+-- name: asked_to_end
+-- Which of some queries are to end.
+SELECT project_id, id
+FROM sql_queries
+WHERE (project_id, id) IN (SELECT * FROM unnest(%(project_ids)s::text[], %(ids)s::text[]))
+  AND status = 'running' AND code = 'query-cancelled';
+
 -- name: find
 -- One query of a project.
 SELECT id, actor, started_at, finished_at, status, code, format, statement, parameters, tables, elapsed_ms, rows_read, bytes_read,

@@ -1,6 +1,7 @@
 """Cost, history, schema, limits and cancelling of SQL: who may, and what they are told."""
 
 import asyncio
+import threading
 import time
 from typing import Any
 from uuid import uuid4
@@ -8,6 +9,9 @@ from uuid import uuid4
 import anyio.to_thread
 import pytest
 
+from analytics.adhoc.door import RunningSql
+from analytics.adhoc.queries import AdhocQueries
+from analytics.errors import AnalyticsError
 from analytics.privacy.subject import Subject
 from tests.factories.sent_events import send_events
 from tests.fixtures.api import Api, Caller
@@ -146,6 +150,40 @@ async def test_a_query_is_cancelled_by_its_own_caller_and_by_admins_alone(api: A
     assert (await mine.delete(path(school, f"/sql/{uuid4()}"))).status_code == 404
     statuses = [item["status"] for item in (await mine.get(path(school, "/sql/history"))).json()["items"]]
     assert statuses == ["cancelled", "cancelled"]
+
+
+async def test_a_cancel_is_answered_before_the_query_has_ended(api: Api, school: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go, cancel = threading.Event(), RunningSql.cancel
+    query_id = uuid4()
+
+    def slow_cancel(query: RunningSql, why: AnalyticsError | None = None) -> None:
+        assert let_go.wait(SECONDS)
+        cancel(query, why)
+
+    monkeypatch.setattr(RunningSql, "cancel", slow_cancel)
+    asking = asyncio.create_task(api.owner.post(path(school, "/sql"), {"sql": ENDLESS, "query_id": str(query_id)}))
+    await until_running(api)
+    assert (await api.owner.delete(path(school, f"/sql/{query_id}"))).status_code == 204
+    assert not asking.done()
+    let_go.set()
+    assert (await asyncio.wait_for(asking, SECONDS)).json()["code"] == "query-cancelled"
+
+
+async def test_a_query_is_cancelled_from_another_process(api: Api, school: dict[str, Any]) -> None:
+    here = api.services.sql.queries
+    # All that two processes share is PostgreSQL.
+    elsewhere = AdhocQueries(here.door, here.history, here.limits, {}, api.services.rate_limits, api.services.clock)
+    query_id = uuid4()
+    asking = asyncio.create_task(api.owner.post(path(school, "/sql"), {"sql": ENDLESS, "query_id": str(query_id)}))
+    await until_running(api)
+    project = api.services.keys.project_by_id(school["id"])
+    assert project is not None
+    await elsewhere.cancel(project, query_id.hex, None)
+    answer = await asyncio.wait_for(asking, SECONDS)
+    assert (answer.status_code, answer.json()["code"]) == (409, "query-cancelled")
+    await elsewhere.cancel(project, query_id.hex, None)
+    (kept, *_) = (await api.owner.get(path(school, "/sql/history"))).json()["items"]
+    assert kept["status"] == "cancelled"
 
 
 async def test_a_query_that_waits_for_its_turn_is_cancelled_too(api: Api, school: dict[str, Any]) -> None:
