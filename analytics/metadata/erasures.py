@@ -22,7 +22,7 @@ from analytics.metadata.secrets import make_id
 from analytics.statements import postgres
 
 Status = Literal["requested", "running", "finished", "failed"]
-_NODE_IS_GONE_AFTER = timedelta(days=30)
+NODE_IS_GONE_AFTER = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Erasures:
     async def nodes_behind(self, version: int) -> list[str]:
         """Names of the spools that may still hold what was let in before `version` was known."""
         async with self._database.read() as connection:
-            alive_since = self._clock.now() - _NODE_IS_GONE_AFTER
+            alive_since = self._clock.now() - NODE_IS_GONE_AFTER
             rows = await connection.all(postgres("erasures")["nodes_behind"], version=version, alive_since=alive_since)
         return [row["node"] for row in rows]
 

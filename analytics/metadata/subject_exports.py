@@ -15,6 +15,7 @@ from analytics.clock import Clock
 from analytics.crypto.key_ring import KeyName, KeyRing, derive_key
 from analytics.domain.erased_ids import IdHasher
 from analytics.errors import ConflictError, NotFoundError
+from analytics.metadata.erasures import NODE_IS_GONE_AFTER
 from analytics.metadata.pool import Change, Database, Row
 from analytics.metadata.sealed_ids import SealedIds
 from analytics.metadata.secrets import make_id
@@ -22,7 +23,6 @@ from analytics.statements import postgres
 
 Status = Literal["requested", "running", "finished", "failed", "expired", "erased"]
 MOST_WAITING = 100
-_NODE_IS_GONE_AFTER = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ class SubjectExports:
     # ---- within ------------------------------------------------------------------
 
     def _alive_since(self) -> datetime:
-        return self._clock.now() - _NODE_IS_GONE_AFTER
+        return self._clock.now() - NODE_IS_GONE_AFTER
 
     def _hashes(self, project_id: str, ids: Iterable[str]) -> list[bytes]:
         return [self._hasher.hash(project_id, text) for text in ids]

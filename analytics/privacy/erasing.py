@@ -17,11 +17,11 @@ import anyio.to_thread
 import structlog
 
 from analytics.clock import Clock
-from analytics.errors import ConflictError, WarehouseUnavailableError
+from analytics.errors import WarehouseUnavailableError
 from analytics.metadata.claims import Job, claimed
 from analytics.metadata.erasures import Erasure, Erasures
 from analytics.metadata.pool import Database
-from analytics.privacy.links import MOST_IDS, linked_ids
+from analytics.privacy.links import DEEP_QUESTION, linked_ids
 from analytics.privacy.subject import Subject
 from analytics.privacy.tables import PersonalStore, removed_from_disk
 from analytics.reconcile.months import Window
@@ -33,7 +33,6 @@ from analytics.warehouse.client import Warehouse
 _POLL_SECONDS = 0.1
 _GOING = timedelta(days=2)
 _ROWS_A_SLICE = 5_000_000
-_QUESTION: Mapping[str, Any] = {"max_execution_time": 3600, "apply_deleted_mask": 0, "use_query_condition_cache": 0}
 _log = structlog.get_logger("analytics.privacy")
 _T = TypeVar("_T")
 
@@ -106,18 +105,16 @@ class Erasing:
             while behind := await self.erasures.nodes_behind(erasure.known_from):
                 erasure = await self._phase(erasure, f"waiting for the spool of {', '.join(behind)}")
                 await asyncio.sleep(_POLL_SECONDS)
-            further = await self._in_thread(linked_ids, self._warehouse, erasure.project_id, erasure.ids, MOST_IDS)
+            further = await self._in_thread(linked_ids, self._warehouse, erasure.project_id, erasure.ids)
             if not further:
                 return erasure
-            if len(erasure.ids) + len(further) > MOST_IDS:
-                raise ConflictError(f"More than {MOST_IDS:,} ids are linked to this person: one of them is shared by many.")
             erasure = await self.erasures.add_ids(erasure, further)
 
     async def _look(self, erasure: Erasure, subject: Subject) -> Erasure:
         """Count, and note which days of rollups are touched, before anything is removed."""
         found = {store.name: await self._in_thread(store.find, subject) for store in self._stores}
         months = await self._in_thread(
-            self._warehouse.query, clickhouse("privacy/touched_days").text(), subject.by_hash, settings=_QUESTION, lane="reconcile"
+            self._warehouse.query, clickhouse("privacy/touched_days").text(), subject.by_hash, settings=DEEP_QUESTION, lane="reconcile"
         )
         windows = [[str(day) for day in row[1:]] for row in months.rows]
         erasure = replace(erasure, phase="counted", work={"found": found, "windows": windows})
@@ -157,7 +154,7 @@ class Erasing:
 
     def _mentions(self, subject: Subject) -> int:
         parameters = {"project_id": subject.project_id, "needles": list(subject.quoted)}
-        answer = self._warehouse.query(clickhouse("privacy/mentions").text(), parameters, settings=_QUESTION, lane="reconcile")
+        answer = self._warehouse.query(clickhouse("privacy/mentions").text(), parameters, settings=DEEP_QUESTION, lane="reconcile")
         return int(answer.rows[0][0])
 
     # ---- within ----------------------------------------------------------------------

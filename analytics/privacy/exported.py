@@ -25,7 +25,7 @@ from analytics.warehouse.client import Warehouse
 
 ROWS_A_BITE = 5_000
 BYTES_A_BITE = 16_000_000
-_QUESTION: Mapping[str, Any] = {"max_execution_time": 600, "use_query_condition_cache": 0}
+_QUESTION: Mapping[str, Any] = {"max_execution_time": 600}
 _DERIVED = ("browser", "browser_version", "os", "device", "country")
 _members = Decoder(dict[str, Raw])
 

@@ -25,7 +25,7 @@ from analytics.metadata.pool import Database
 from analytics.metadata.subject_exports import SubjectExport, SubjectExports
 from analytics.privacy.archive import Archive, DiskFullError, remove_files, remove_strangers
 from analytics.privacy.exported import NOT_EXPORTED, Lines, count_of_others, exported_tables
-from analytics.privacy.links import MOST_IDS, linked_ids
+from analytics.privacy.links import linked_ids
 from analytics.privacy.subject import Subject
 from analytics.query.revealed import RevealedValues
 from analytics.warehouse.client import Warehouse
@@ -119,9 +119,7 @@ class Exporting:
     async def _with_all_ids(self, export: SubjectExport) -> SubjectExport:
         if export.attempts >= MOST_ATTEMPTS:
             raise ConflictError(f"It was broken off {MOST_ATTEMPTS} times.")
-        further = await self._in_thread(linked_ids, self._warehouse, export.project_id, export.ids, MOST_IDS)
-        if len(export.ids) + len(further) > MOST_IDS:
-            raise ConflictError(f"More than {MOST_IDS:,} ids are linked to this person: one of them is shared by many.")
+        further = await self._in_thread(linked_ids, self._warehouse, export.project_id, export.ids)
         return await self.exports.add_ids(export, further)
 
     async def _failed(self, export: SubjectExport, reason: str) -> None:

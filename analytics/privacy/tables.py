@@ -11,15 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from analytics.errors import WarehouseUnavailableError
+from analytics.privacy.links import DEEP_QUESTION
 from analytics.privacy.subject import Subject
 from analytics.statements import Statement, clickhouse
 from analytics.warehouse.client import Warehouse
 
-_QUESTION: Mapping[str, Any] = {
-    "max_execution_time": 3600,
-    "use_query_condition_cache": 0,
-    "apply_deleted_mask": 0,  # also rows that are deleted and only hidden
-}
 _CHANGE: Mapping[str, Any] = {"mutations_sync": 1}
 _REMOVING = "old_parts_lifetime = 0, min_rows_to_fsync_after_merge = 1, min_compressed_bytes_to_fsync_after_merge = 1"
 _REMOVED = "old_parts_lifetime, min_rows_to_fsync_after_merge, min_compressed_bytes_to_fsync_after_merge"
@@ -54,7 +50,7 @@ class PersonTable:
         self._remove = remove
 
     def find(self, subject: Subject) -> int:
-        answer = self._warehouse.query(self._find.text(), subject.by_hash, lane="reconcile", settings=_QUESTION)
+        answer = self._warehouse.query(self._find.text(), subject.by_hash, lane="reconcile", settings=DEEP_QUESTION)
         return int(answer.rows[0][0])
 
     def remove(self, subject: Subject) -> None:
@@ -87,7 +83,9 @@ class RejectedTable:
 
     def _ids(self, subject: Subject, rows: int) -> list[str]:
         parameters = {"project_id": subject.project_id, "needles": list(subject.needles), "ids": list(subject.ids), "rows": rows}
-        answer = self._warehouse.query(clickhouse("privacy/find_rejected_events").text(), parameters, lane="reconcile", settings=_QUESTION)
+        answer = self._warehouse.query(
+            clickhouse("privacy/find_rejected_events").text(), parameters, lane="reconcile", settings=DEEP_QUESTION
+        )
         return [row[0] for row in answer.rows]
 
 

@@ -25,7 +25,6 @@ _SETTINGS: Mapping[str, Any] = {
     "max_bytes_before_external_group_by": 1_000_000_000,
     "max_bytes_before_external_sort": 1_000_000_000,
     "max_threads": 1,  # the other processors are for events and questions
-    "use_query_condition_cache": 0,
 }
 _DELETE: Mapping[str, Any] = {"lightweight_deletes_sync": 0, "mutations_sync": 0}
 _FAILING_SECONDS = 60.0
