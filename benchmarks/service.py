@@ -76,6 +76,10 @@ class Service:
         """The answer to a trends question."""
         return self._post(f"/v1/projects/{self.project}/trends", question)
 
+    def create_dashboard(self, document: Mapping[str, Any]) -> str:
+        """A new dashboard; its id."""
+        return str(self._post(f"/v1/projects/{self.project}/dashboards", document)["id"])
+
     def stored(self, source: str = "rollup") -> int:
         """How many events are stored, by the given source."""
         today = datetime.now(UTC).date()

@@ -5,8 +5,8 @@ import re
 # How a checked statement says that expired rows are gone: that changes at midnight only, which every kept answer knows.
 _LIVE_ROWS = re.compile(r"expires_on`? > toDate\(now\('UTC'\)\)")
 _VOLATILE = re.compile(
-    r"\b(?:now|now64|today|yesterday|utc_?timestamp|current_?date|current_?timestamp|rand\w*|generateUUID\w*|"
-    r"rowNumber\w*)\b",
+    r"\b(?:now|now64|today|yesterday|utc_?timestamp|cur(?:rent_?)?date|current_?timestamp|localtime(?:stamp)?|rand\w*|"
+    r"generateUUID\w*|dateTimeToUUIDv7|rowNumber\w*)\b",
     re.IGNORECASE,
 )
 

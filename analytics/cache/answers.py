@@ -24,7 +24,7 @@ from analytics.cache.scripts import script
 from analytics.errors import CacheUnavailableError
 
 SLACK_SECONDS = 1.0
-QUIET_SECONDS = 2 * LEASE_SECONDS  # after a start of Redis: by then every process has told its marks again
+QUIET_SECONDS = 5 * LEASE_SECONDS  # after a start of Redis: by then every process has told its marks again
 LEAD_SECONDS = 3.0  # whoever computes says in this time that it still does
 _EPOCH = date(1970, 1, 1)
 _KEYS_A_CALL = 500
