@@ -9,6 +9,7 @@ from analytics.api.asker import CurrentAsker
 from analytics.api.auth import Access, Allowed
 from analytics.api.board_answer import Wanted, data_answer, document_of, view_of, wanted_view
 from analytics.api.dependencies import OpenServices
+from analytics.api.etags import IfMatch, etag_of, revision_of
 from analytics.api.paging import Page, PageCursor, PageLimit, cut_page, decode_cursor_after
 from analytics.api.schemas.dashboards import (
     DashboardAnswer,
@@ -18,7 +19,6 @@ from analytics.api.schemas.dashboards import (
     ExportedDashboard,
     TemplateAnswer,
 )
-from analytics.api.versions import IfMatch, etag_of, version_of
 from analytics.dashboards.document import DashboardDocument, checked_document
 from analytics.dashboards.templates import every_template, template
 from analytics.domain.access import Permission
@@ -137,7 +137,7 @@ async def change_dashboard(
 @router.delete("/dashboards/{dashboard_id}", status_code=204)
 async def delete_dashboard(dashboard_id: str, access: MayEdit, services: OpenServices, if_match: IfMatch = None) -> None:
     """Remove it and all links to it; with If-Match only in that version."""
-    version = None if if_match is None else version_of(if_match)
+    version = revision_of(if_match, needed=False)
     await services.metadata.dashboards.delete(access.actor, access.project.id, dashboard_id, version)
 
 
@@ -186,9 +186,9 @@ async def _created(services: Services, access: Access, body: Any, action: str, r
 async def _changed(
     services: Services, access: Access, dashboard_id: str, if_match: str | None, wanted: dict[str, Any], *, whole: bool
 ) -> Dashboard:
-    version = version_of(if_match)
+    version = revision_of(if_match)
     read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
-    if read.version != version:
+    if version is not None and read.version != version:
         raise ConflictError("The dashboard was changed in between; read it again.")
     document = await anyio.to_thread.run_sync(checked_document, wanted if whole else {**read.document, **wanted})
     await _require_answerable(services, access, document, document_of(read))
@@ -219,7 +219,7 @@ async def _require_answerable(
 
 
 def _answer(board: Dashboard, response: Response) -> DashboardAnswer:
-    response.headers.update(etag_of(board.version))
+    response.headers["etag"] = etag_of(board.version)
     told = {"id": board.id, "version": board.version, "created_at": board.created_at, "updated_at": board.updated_at}
     return DashboardAnswer.model_validate({**board.document, **told})
 
