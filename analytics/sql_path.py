@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import anyio.to_thread
 import structlog
@@ -96,6 +97,7 @@ class SqlPath:
     schema: SqlSchema
     fence: FenceTest
     watchdog: Watchdog
+    scratch: Path
 
 
 @asynccontextmanager
@@ -174,7 +176,7 @@ async def _opened(
         running(queries.follow_cancels(), "sql-cancels"),
     ):
         try:
-            yield SqlPath(queries, SqlSchema(queries, door, engines.catalog), test, watchdog)
+            yield SqlPath(queries, SqlSchema(queries, door, engines.catalog), test, watchdog, settings.data_dir)
         finally:
             door.stop()
             await anyio.to_thread.run_sync(door.close)

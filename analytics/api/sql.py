@@ -33,7 +33,7 @@ MayRunSql = Annotated[Access, Allowed(Permission.RUN_SQL)]
 MaySetLimits = Annotated[Access, Allowed(Permission.SET_SQL_LIMITS)]
 _FORMATS: Mapping[int | str, dict[str, Any]] = {
     200: {
-        "description": "The rows. Other formats than JSON carry `query_id`, `data_as_of` and, if it is known, `x-truncated` as headers.",
+        "description": "The rows. Other formats than JSON carry `query_id`, `data_as_of` and `x-truncated` as headers.",
         "content": {MEDIA_TYPES[kind].partition(";")[0]: {} for kind in Format if kind is not Format.JSON},
     }
 }
@@ -42,7 +42,7 @@ _FORMATS: Mapping[int | str, dict[str, Any]] = {
 @router.post("/sql", response_model=SqlAnswer, responses=dict(_FORMATS))
 async def run_sql(question: RunSqlQuestion, access: MayRunSql, services: OpenServices) -> Response:
     """Run one SELECT over the tables of the project: `events` and its rollups."""
-    return SqlResponse(services.sql.queries, _asked(question, access, question.format, question.most_rows))
+    return SqlResponse(services.sql.queries, _asked(question, access, question.format, question.most_rows), services.sql.scratch)
 
 
 @router.post("/sql/explain")

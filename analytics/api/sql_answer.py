@@ -1,15 +1,17 @@
 """The answer to a query in SQL, in memory that does not grow with it.
 
-JSON is kept until it is whole, so that whatever goes wrong is a problem with a status. Of the other formats the first megabytes are: a
-small answer fails or is cut with a status and headers that say so. The one thing to know: once bytes are out, a failure breaks the
-connection, and a reader who takes nothing for SLOW_SECONDS, or leaves, ends the query.
+JSON is kept until it is whole, so that whatever goes wrong is a problem with a status; so is, on disk, what may be cut after `max_rows`,
+since only then the headers can say whether it was. Of all else the first megabytes are. The one thing to know: once bytes are out, a
+failure breaks the connection, and a reader who takes nothing for SLOW_SECONDS, or leaves, ends the query.
 """
 
 import asyncio
 import json
 from contextlib import aclosing
+from pathlib import Path
 
 import structlog
+from anyio import SpooledTemporaryFile
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -20,23 +22,27 @@ from analytics.adhoc.queries import AdhocQueries, AskedSql, source_of
 from analytics.api.event_stream import until_disconnect
 from analytics.api.schemas.base import iso_utc
 from analytics.api.schemas.sql import columns_json
-from analytics.errors import AnalyticsError, LimitExceededError
+from analytics.errors import AnalyticsError, LimitExceededError, WarehouseUnavailableError
 
 SLOW_SECONDS = 60.0
 HELD_BYTES = 4_000_000
 JSON_BYTES = 64_000_000
+KEPT_BYTES = 2_000_000_000  # of an answer on disk
+READ_BYTES = 1_000_000
 _log = structlog.get_logger("analytics.api")
 
 
 class SqlResponse(Response):
     """Runs a query and answers it."""
 
-    def __init__(self, queries: AdhocQueries, asked: AskedSql, background: BackgroundTask | None = None) -> None:
+    def __init__(self, queries: AdhocQueries, asked: AskedSql, scratch: Path, background: BackgroundTask | None = None) -> None:
+        """`scratch`: a folder for files without a name, which are gone with the answer."""
         super().__init__(media_type=MEDIA_TYPES[asked.format], background=background)
         del self.headers["content-length"]
         self.headers["cache-control"] = "no-store"
         self._queries = queries
         self._asked = asked
+        self._scratch = scratch
         self._is_sent = False
         self._has_begun = False
 
@@ -60,6 +66,9 @@ class SqlResponse(Response):
         _log.warning("an answer broke off", query_id=self._asked.query_id, code=code)
 
     async def _answer(self, send: Send) -> None:
+        if self._asked.format is not Format.JSON and self._asked.max_rows is not None:
+            await self._answer_kept(send)
+            return
         async with self._queries.running(self._asked) as query:
             self._set_headers(query)
             if self._asked.format is Format.JSON:
@@ -95,6 +104,7 @@ class SqlResponse(Response):
         await self._put(send, body, more=False)
 
     async def _send_stream(self, send: Send, query: RunningSql) -> None:
+        self.headers["x-truncated"] = json.dumps(False)  # it is whole, or it breaks off
         held: list[bytes] = []
         size = 0
         async with aclosing(query.chunks()) as chunks:
@@ -104,7 +114,6 @@ class SqlResponse(Response):
                 if size >= HELD_BYTES:
                     break
             else:
-                self.headers["x-truncated"] = json.dumps(query.shape.truncated)
                 self.headers["content-length"] = str(size)
                 await self._begin(send)
                 await self._put(send, b"".join(held), more=False)
@@ -115,6 +124,29 @@ class SqlResponse(Response):
             async for chunk in chunks:
                 await self._put(send, chunk)
         await self._put(send, b"", more=False)
+
+    async def _answer_kept(self, send: Send) -> None:
+        async with SpooledTemporaryFile[bytes](max_size=HELD_BYTES, dir=str(self._scratch)) as kept:
+            async with self._queries.running(self._asked) as query:
+                self._set_headers(query)
+                size = 0
+                async for chunk in query.chunks():
+                    size += len(chunk)
+                    if size > KEPT_BYTES:
+                        raise LimitExceededError(
+                            f"An answer with max_rows may have {KEPT_BYTES:,} bytes; without, it may be larger.", limit="bytes_returned"
+                        )
+                    try:
+                        await kept.write(chunk)
+                    except OSError as error:
+                        raise WarehouseUnavailableError("There is no room on disk to keep the answer until it is whole.") from error
+            self.headers["x-truncated"] = json.dumps(query.shape.truncated)
+            self.headers["content-length"] = str(size)
+            await kept.seek(0)
+            await self._begin(send)
+            while chunk := await kept.read(READ_BYTES):
+                await self._put(send, chunk)
+            await self._put(send, b"", more=False)
 
     def _set_headers(self, query: RunningSql) -> None:
         # As the contract names them, and in the form that passes every proxy.

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from analytics.api import sql_answer
+from analytics.api.sql_answer import HELD_BYTES
 from tests.factories.sent_events import send_events
 from tests.fixtures.api import Api, Caller
 
@@ -105,6 +107,37 @@ async def test_an_answer_ends_at_max_rows_and_says_so(
     else:
         assert len(rows_of(kind, answer.content)) == min(rows, most)
         assert answer.headers["x-truncated"] == json.dumps(truncated)
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson", "parquet", "arrow"])
+async def test_a_large_answer_says_whether_it_was_cut(school: dict[str, Any], analyst: Caller, kind: str) -> None:
+    # Numbers that no format makes small: far more than what is held in memory.
+    sql = "SELECT sipHash64(number) AS n, toString(sipHash64(number, 1)) AS s FROM numbers(400000)"
+    for most, truncated in ((300_000, True), (400_000, False), (None, False)):
+        answer = await analyst.post(path(school), {"sql": sql, "format": kind, "max_rows": most})
+        assert answer.status_code == 200, answer.text
+        assert len(answer.content) > HELD_BYTES
+        assert len(rows_of(kind, answer.content)) == (most or 400_000)
+        assert answer.headers["x-truncated"] == json.dumps(truncated)
+
+
+@pytest.mark.parametrize("most", [None, 5])
+async def test_a_small_answer_says_that_it_was_not_cut(school: dict[str, Any], analyst: Caller, most: int | None) -> None:
+    answer = await analyst.post(path(school), {"sql": "SELECT 1 AS n", "format": "csv", "max_rows": most})
+    assert (answer.text, answer.headers["x-truncated"]) == ('"n"\n1\n', "false")
+
+
+async def test_what_fails_before_it_is_known_whether_it_was_cut_is_a_problem(
+    school: dict[str, Any], analyst: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashes = ", ".join(f"sipHash64(number, {n}) AS h{n}" for n in range(4))
+    late = {"sql": f"SELECT intDiv(1, toInt64(number) - 150000) AS t, {hashes} FROM numbers(200000)", "format": "csv", "max_rows": 190_000}
+    answer = await analyst.post(path(school), late)
+    assert (answer.status_code, answer.json()["code"]) == (400, "sql-failed")
+    monkeypatch.setattr(sql_answer, "KEPT_BYTES", 1_000_000)
+    long = {"sql": "SELECT sipHash64(number) FROM numbers(100000)", "format": "csv", "max_rows": 100_000}
+    answer = await analyst.post(path(school), long)
+    assert (answer.status_code, answer.json()["limit"]) == (422, "bytes_returned")
 
 
 def rows_of(kind: str, content: bytes) -> list[tuple[Any, ...]]:
