@@ -37,6 +37,7 @@ from analytics.warehouse.merge_threads import let_merges_yield
 from analytics.warm_up import warm_up_events, warm_up_warehouse
 from analytics.writer.changed_days import BatchMarks
 from analytics.writer.known_ids import KnownIds
+from analytics.writer.own_rollups import OwnRollups
 from analytics.writer.writer import Writer
 
 # The supervisor restarts a worker that ends with this: the disk failed, nothing may be acknowledged by this process any more.
@@ -93,6 +94,7 @@ async def open_event_path(
     idle: Callable[[], None],
     quarantined: Callable[[], None] = lambda: None,
     erased: ErasedIds | None = None,
+    own_rollups: OwnRollups | None = None,
 ) -> AsyncGenerator[EventPath]:
     """Open and start them.
 
@@ -123,6 +125,7 @@ async def open_event_path(
             batch_max_wait_seconds=settings.batch_max_wait_ms / 1000,
             known=KnownIds(settings.dedup_horizon_ids),
             sync=settings.spool_sync,
+            own_rollups=own_rollups,
             prepare=partial(_prepare, prepare, warehouse),
             inserting=batch_marks.inserting,
             inserted=batch_marks.inserted,

@@ -54,12 +54,21 @@ from analytics.privacy.export_files import ExportFiles
 from analytics.privacy.exporting import Exporting
 from analytics.privacy.passing import SpoolPassing
 from analytics.privacy.registry import personal_stores
+from analytics.privacy.rollup_texts import RollupTexts
 from analytics.query.engine import Questions
 from analytics.query.rejected_events import RejectedEvents
 from analytics.query.stored_events import StoredEvents
 from analytics.reconcile.reconciliations import SETTLE_SECONDS, Reconciliations
 from analytics.reconcile.records import ReconciliationRecords
 from analytics.reconcile.requests import ReconciliationRequests
+from analytics.reconcile.run import RunOptions
+from analytics.rollups.feeds import OwnFeeds
+from analytics.rollups.keeping import RollupKeeper
+from analytics.rollups.making import RollupMaker
+from analytics.rollups.naming import OwnRollupNames
+from analytics.rollups.rebuild import Rebuild
+from analytics.rollups.reconciling import OwnRollupsRepaired
+from analytics.rollups.tables import OwnTables
 from analytics.settings import Settings
 from analytics.sql_path import SqlPath, open_sql
 from analytics.telemetry.health import HealthMonitor
@@ -107,6 +116,7 @@ class Services:
     erasing: Erasing
     exporting: Exporting
     sql: SqlPath
+    rollups: RollupMaker
     answers: Answers
     boards: Boards
     pictures: Pictures
@@ -158,6 +168,7 @@ async def open_services(
         live = LiveView(LiveReader(cache, clock), feed, metrics)
 
         erasures = metadata.erasures
+        feeds = OwnFeeds(OwnTables(warehouse))
         wanted = ReconciliationRequests(ReconciliationRecords(warehouse, clock))
         event_path = await stack.enter_async_context(
             open_event_path(
@@ -173,6 +184,7 @@ async def open_services(
                 idle=sink.idle,
                 quarantined=wanted.ask_after_quarantine,
                 erased=ErasedIds(metadata.directory.erased_of, erasures.hasher),
+                own_rollups=feeds,
             )
         )
         if "writer" in settings.roles:
@@ -180,6 +192,10 @@ async def open_services(
             await stack.enter_async_context(passing.running())
         stack.callback(live.stop)
         hold = partial(event_path.writer.paused, RECONCILE_WAIT_SECONDS) if "writer" in settings.roles else None
+
+        settle_seconds = SETTLE_SECONDS if hold is None else 0.0
+        rebuild = Rebuild(feeds.tables, hold, settle_seconds if warehouse.embedded else SETTLE_SECONDS)
+        repaired = OwnRollupsRepaired(feeds, rebuild)
 
         exporting = Exporting(
             metadata.subject_exports,
@@ -193,7 +209,10 @@ async def open_services(
             keep_days=settings.subject_export_days,
         )
         export_files = ExportFiles(metadata.subject_exports, exporting.folder, exporting.node)
-        sql = await stack.enter_async_context(open_sql(settings, warehouse, schema, metadata, rate_limits, clock, event_path.watermark))
+        names = OwnRollupNames(metadata.rollups, feeds)
+        sql = await stack.enter_async_context(
+            open_sql(settings, warehouse, schema, metadata, rate_limits, clock, event_path.watermark, names)
+        )
         metrics.observe("sql_stuck_queries", "SQL queries that do not end though they were killed.", lambda: sql.watchdog.stuck)
         health = HealthMonitor(health_checks(warehouse, schema, metadata, cache, event_path, sql), metrics)
         await stack.enter_async_context(health.running())
@@ -216,6 +235,7 @@ async def open_services(
             metadata.dashboards,
             metadata.dashboard_shares,
             answer_store,
+            RollupTexts(metadata.rollups, feeds.tables),
         )
         erasing = Erasing(
             erasures,
@@ -224,8 +244,21 @@ async def open_services(
             clock,
             stores,
             hold=hold,
-            settle_seconds=SETTLE_SECONDS if hold is None else 0.0,
+            settle_seconds=settle_seconds,
             changing=event_path.marks.changing,
+            own_rollups=repaired,
+        )
+        keeper = None
+        if hold is not None:  # days are computed with the writer held, so where it is
+            keeper = RollupKeeper(metadata.rollups, metadata.database, warehouse, feeds, rebuild, hold, clock)
+            await stack.enter_async_context(running(keeper.run(schema.ready), "own-rollups"))
+        rollups = RollupMaker(
+            metadata.rollups,
+            warehouse,
+            feeds.tables,
+            sql.shapes,
+            lambda: sql.fence.off,
+            keeper.look_soon if keeper is not None else lambda: None,
         )
         pictures = await stack.enter_async_context(Pictures(settings.picture_processes).opened())
         watermark = event_path.watermark if "writer" in settings.roles else None
@@ -257,7 +290,14 @@ async def open_services(
             stored_events=StoredEvents(warehouse, clock),
             rejected_events=RejectedEvents(warehouse, clock),
             reconciliations=Reconciliations(
-                warehouse, clock, metrics, wanted, hold=hold, watermark=event_path.watermark, changing=event_path.marks.changing
+                warehouse,
+                clock,
+                metrics,
+                wanted,
+                hold=hold,
+                watermark=event_path.watermark,
+                changing=event_path.marks.changing,
+                options=RunOptions(settle_seconds, own=repaired),
             ),
             erasures=erasures,
             erasing=erasing,
@@ -267,6 +307,7 @@ async def open_services(
             boards=Boards(answers, metadata.saved_queries, clock),
             pictures=pictures,
             saving=Saving(sql.queries.door, answers),
+            rollups=rollups,
             sql_history_keep=timedelta(days=settings.sql_history_days),
         )
 

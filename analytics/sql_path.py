@@ -20,7 +20,7 @@ from analytics.adhoc.queries import AdhocQueries
 from analytics.adhoc.reads import OwnRows
 from analytics.adhoc.schema import SqlSchema
 from analytics.adhoc.watchdog import Watchdog
-from analytics.answers.names import SourceNames
+from analytics.answers.names import RollupNames, SourceNames
 from analytics.background import running
 from analytics.cache.rate_limit import RateLimits
 from analytics.clock import Clock
@@ -31,6 +31,7 @@ from analytics.fence.catalog import SqlCatalog
 from analytics.fence.embedded_door import EmbeddedAnalystDoor
 from analytics.fence.gate import Gate
 from analytics.fence.parser import EngineParser
+from analytics.fence.rollup_shape import RollupShapes
 from analytics.fence.server_door import ServerAnalystDoor
 from analytics.metadata.store import Metadata
 from analytics.migrate.clickhouse import WarehouseSchema
@@ -98,6 +99,7 @@ class SqlPath:
     fence: FenceTest
     watchdog: Watchdog
     scratch: Path
+    shapes: RollupShapes | None
 
 
 @asynccontextmanager
@@ -109,13 +111,14 @@ async def open_sql(
     rates: RateLimits,
     clock: Clock,
     watermark: Callable[[], datetime],
+    rollups: RollupNames,
 ) -> AsyncGenerator[SqlPath]:
     """Open them; at the end what runs is killed and waited for."""
     handles = settings.sql_concurrency + 2  # more than run, for those that are just being closed
     places = Places(settings.sql_concurrency, settings.sql_queue, settings.sql_queue_seconds)
     with ExitStack() as stack:
         engines = await anyio.to_thread.run_sync(_engines, settings, warehouse, handles, stack)
-        async with _opened(engines, settings, migrated, metadata, rates, clock, watermark, places) as path:
+        async with _opened(engines, settings, migrated, metadata, rates, clock, watermark, places, rollups) as path:
             yield path
 
 
@@ -128,12 +131,15 @@ class _Engines:
     catalog: SqlCatalog
     warehouse: Warehouse
     documents: bool
+    shapes: RollupShapes | None = None
 
 
 def _engines(settings: Settings, warehouse: Warehouse, handles: int, stack: ExitStack) -> _Engines:
     if warehouse.server is None:
         catalog = SqlCatalog.of_database(DATABASE)
-        return _Engines(Gate(EngineParser(warehouse), catalog), EmbeddedAnalystDoor(warehouse, handles), catalog, warehouse, documents=True)
+        parser = EngineParser(warehouse)
+        shapes = RollupShapes(parser, DATABASE)
+        return _Engines(Gate(parser, catalog), EmbeddedAnalystDoor(warehouse, handles), catalog, warehouse, documents=True, shapes=shapes)
     catalog = SqlCatalog.of_database(warehouse.server.database or DATABASE)
     if settings.clickhouse_readonly_url is None:
         return _Engines(None, None, catalog, warehouse, documents=False)
@@ -141,7 +147,9 @@ def _engines(settings: Settings, warehouse: Warehouse, handles: int, stack: Exit
     stack.callback(analysts.close)
     reader = open_warehouse(None, settings.data_dir / "parser")  # without tables: the parser of the embedded engine
     stack.callback(reader.close)
-    return _Engines(Gate(EngineParser(reader), catalog), analysts, catalog, warehouse, documents=False)
+    parser = EngineParser(reader)
+    shapes = RollupShapes(parser, catalog.database)
+    return _Engines(Gate(parser, catalog), analysts, catalog, warehouse, documents=False, shapes=shapes)
 
 
 @asynccontextmanager
@@ -154,6 +162,7 @@ async def _opened(
     clock: Clock,
     watermark: Callable[[], datetime],
     places: Places,
+    rollups: RollupNames,
 ) -> AsyncGenerator[SqlPath]:
     test = FenceTest(engines.analysts, migrated)
     if engines.documents:  # our own engine, which answers at once; a server may hang
@@ -166,7 +175,7 @@ async def _opened(
         OwnRows(engines.warehouse),
         documents=engines.documents,
         off=lambda: test.off or watchdog.off,
-        names=SourceNames(metadata.saved_queries),
+        names=SourceNames(metadata.saved_queries, rollups),
     )
     watchdog = Watchdog(lambda: door.under_way, settings.sql_grace_seconds, embedded=engines.documents)
     queries = AdhocQueries(door, metadata.sql_history, metadata.sql_limits, check_changes(settings.sql_limits), rates, clock)
@@ -176,7 +185,7 @@ async def _opened(
         running(queries.follow_cancels(), "sql-cancels"),
     ):
         try:
-            yield SqlPath(queries, SqlSchema(queries, door, engines.catalog), test, watchdog, settings.data_dir)
+            yield SqlPath(queries, SqlSchema(queries, door, engines.catalog), test, watchdog, settings.data_dir, engines.shapes)
         finally:
             door.stop()
             await anyio.to_thread.run_sync(door.close)

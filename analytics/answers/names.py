@@ -10,7 +10,7 @@ from typing import Protocol
 from analytics.adhoc.parameters import bind
 from analytics.domain.question import Question
 from analytics.errors import FieldError, InvalidRequestError, LimitExceededError
-from analytics.fence.catalog import TABLES, SqlTable
+from analytics.fence.catalog import TABLES
 from analytics.fence.named import MAX_NAMED_CHARACTERS, NamedQuery, NamedSource
 from analytics.metadata.saved_queries import SavedQueries
 
@@ -23,7 +23,7 @@ _TAKEN = frozenset({table.name for table in TABLES} | {"sessions", "users", "sys
 class RollupNames(Protocol):
     """What the project's rollups go by."""
 
-    async def tables(self, project_id: str, names: Collection[str]) -> Mapping[str, SqlTable]:
+    async def tables(self, project_id: str, names: Collection[str]) -> Mapping[str, NamedSource]:
         """Those of `names` that are rollups of this project. Raises MetadataUnavailableError."""
         ...
 

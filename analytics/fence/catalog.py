@@ -34,7 +34,7 @@ class SqlTable:
     """A table an analyst can name.
 
     `hot` are members of `properties` with a physical column of their own, by name. `summed`: rows of one key (all columns but `events`)
-    may not have been merged yet and are added up.
+    may not have been merged yet and are added up. `grouped`: likewise, where the columns with an expression are states that are added up.
     """
 
     name: str
@@ -43,6 +43,7 @@ class SqlTable:
     columns: tuple[SqlColumn, ...]
     hot: Mapping[str, str] = field(default_factory=dict[str, str])
     summed: bool = False
+    grouped: bool = False
 
     def column(self, name: str) -> SqlColumn | None:
         """The public column of that name."""
@@ -67,9 +68,9 @@ class SqlCatalog:
         listed += [f"{INNER}.`{table.hot[name]}` AS `{hot_column(name)}`" for name in hot]
         live = f"{INNER}.project_id = {{{PROJECT_PARAMETER}:String}} AND {INNER}.expires_on > toDate(now('UTC'))"
         text = f"SELECT {', '.join(listed)} FROM `{self.database}`.`{table.physical}` AS {INNER} WHERE {live}"  # noqa: S608 - names of our own
-        if table.summed:
+        if table.summed or table.grouped:
             keys = [f"{INNER}.`{column.name}`" for column in table.columns if not column.expression]
-            text += f" GROUP BY {', '.join(keys)} HAVING sum({INNER}.events) != 0"
+            text += f" GROUP BY {', '.join(keys)}" + (f" HAVING sum({INNER}.events) != 0" if table.summed else "")
         return text
 
 

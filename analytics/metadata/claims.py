@@ -19,6 +19,8 @@ class Job(IntEnum):
     SEAL_AUDIT = 4
     ERASE = 7
     EXPORT = 12
+    ROLLUPS = 20
+    ROLLUP_NAMES = 21
 
 
 class Claim:

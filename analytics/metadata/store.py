@@ -25,6 +25,7 @@ from analytics.metadata.keys import WriteKeys
 from analytics.metadata.pool import Database, open_database
 from analytics.metadata.projects import Projects
 from analytics.metadata.refresh_tokens import RefreshTokens
+from analytics.metadata.rollups import Rollups
 from analytics.metadata.saved_queries import SavedQueries
 from analytics.metadata.secrets import Passwords
 from analytics.metadata.signing_keys import SigningKeys
@@ -65,6 +66,7 @@ class Metadata:
     saved_queries: SavedQueries
     dashboards: Dashboards
     dashboard_shares: DashboardShares
+    rollups: Rollups
 
 
 @asynccontextmanager
@@ -112,6 +114,7 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_
                 SavedQueries(database, clock),
                 Dashboards(database, clock),
                 DashboardShares(database, passwords, clock),
+                Rollups(database, clock),
             )
 
 

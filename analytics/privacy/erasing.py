@@ -27,6 +27,7 @@ from analytics.privacy.tables import PersonalStore, removed_from_disk
 from analytics.reconcile.months import Window
 from analytics.reconcile.rollups import RollupRepair, rollups
 from analytics.reconcile.session import Hold, Session
+from analytics.rollups.reconciling import OwnRollupsRepaired
 from analytics.statements import clickhouse
 from analytics.warehouse.client import Warehouse
 
@@ -51,8 +52,10 @@ class Erasing:
         hold: Hold | None,
         settle_seconds: float,
         changing: Callable[[str], AbstractContextManager[None]],
+        own_rollups: OwnRollupsRepaired | None = None,
     ) -> None:
         """Inside `changing(project)` nobody takes an answer from before, nor keeps one."""
+        self._own_rollups = own_rollups
         self.erasures = erasures
         self._database = database
         self._warehouse = warehouse
@@ -87,7 +90,7 @@ class Erasing:
                 if erasure.work["found"].get(store.name) != 0 or not store.name.startswith("clickhouse:"):
                     await self._in_thread(store.remove, subject)
             erasure = await self._phase(erasure, "putting rollups right")
-            await self._in_thread(self._repair, erasure.work["windows"])
+            await self._in_thread(self._repair, erasure.project_id, erasure.work["windows"])
             erasure = await self._phase(erasure, "looking again")
             left = {store.name: await self._in_thread(store.find, subject) for store in self._stores}
         if any(left.values()):
@@ -121,7 +124,7 @@ class Erasing:
         await self.erasures.save(erasure)
         return erasure
 
-    def _repair(self, windows: Sequence[Sequence[str]]) -> None:
+    def _repair(self, project_id: str, windows: Sequence[Sequence[str]]) -> None:
         going = (self._clock.now() + _GOING).date()
         session = self._session = Session(self._warehouse, self._hold)
         try:
@@ -135,6 +138,10 @@ class Erasing:
                     drift += repair.repair(Window(*(date.fromisoformat(day) for day in days)))
                 if drift:  # what was put right hides rows behind a mask
                     removed_from_disk(self._warehouse, rollup.name)
+            if self._own_rollups is not None and windows:
+                days = [Window(date.fromisoformat(first), date.fromisoformat(last)) for first, last, *_ in windows]
+                for table in self._own_rollups.compute(session, project_id, days, going):
+                    removed_from_disk(self._warehouse, table)
         finally:
             self._session = None
             session.close()

@@ -38,6 +38,7 @@ NOT_EXPORTED: Mapping[str, str] = {
     "postgres:saved_query_versions": "questions of the team that name an id: what they asked, not what is kept of the person",
     "postgres:dashboards": "questions of the team that name an id: what they ask, not what is kept of the person",
     "postgres:dashboard_shares": "filters of the team that name an id",
+    "postgres:rollups": "SELECTs of the team that name an id: what they count, not what is kept of the person",
     "memory:sql_schema": "samples of values, for a minute: copies of what is in events.ndjson",
     "redis:answers": "answers to questions of the team, for an hour: made of what is in the files",
     "memory:live_feed": "the latest events, for a moment: copies of what is in events.ndjson",

@@ -18,6 +18,7 @@ from analytics.privacy.answers import AnswersOfProject
 from analytics.privacy.asked_sql import SavedTexts, SqlQueries, SqlSamples
 from analytics.privacy.dashboards import SavedDashboards, SharedFilters
 from analytics.privacy.export_files import ExportFiles
+from analytics.privacy.rollup_texts import RollupTexts
 from analytics.privacy.shown import ShownEvents
 from analytics.privacy.spooled import SpoolFolder
 from analytics.privacy.tables import PersonalStore, RejectedTable, person_tables
@@ -35,6 +36,7 @@ PERSONAL = (
     "postgres:sql_queries",
     "postgres:saved_queries",
     "postgres:saved_query_versions",
+    "postgres:rollups",
     "memory:sql_schema",
     "postgres:dashboards",
     "postgres:dashboard_shares",
@@ -44,6 +46,7 @@ PERSONAL = (
 
 _STAFF = "people of the team, not users that events are about; ended by an admin"
 NOT_PERSONAL: Mapping[str, str] = {
+    "clickhouse:analyst_tables": "own rollups: states by dimensions that are no ids; a person's days are computed anew",
     "clickhouse:event_counts": "numbers of events; put right when a person's events are gone",
     "clickhouse:event_ids": "keyed hashes of event ids, for three days: repeats must be known also of erased events",
     "clickhouse:events_scratch": "rows on trial for the moment in which a batch is mended; dropped, at the next start at the latest",
@@ -105,6 +108,7 @@ def personal_stores(
     dashboards: Dashboards,
     shares: DashboardShares,
     answers: AnswerStore,
+    rollups: RollupTexts,
 ) -> tuple[PersonalStore, ...]:
     """What finds and removes a person, in the order of PERSONAL."""
     stores: tuple[PersonalStore, ...] = (
@@ -116,6 +120,7 @@ def personal_stores(
         SqlQueries(sql_history),
         SavedTexts(saved, versions=False),
         SavedTexts(saved, versions=True),
+        rollups,
         SqlSamples(sql_schema),
         SavedDashboards(dashboards),
         SharedFilters(shares),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from analytics.reconcile.months import Parts, Window, windows_to_compare
+from analytics.reconcile.own_rollups import OWN, OwnRollupRepair
 from analytics.reconcile.records import Reconciliation
 from analytics.reconcile.repeats import Removed, RepeatSearch, count_new_ids, remove_repeats
 from analytics.reconcile.rollups import Rollup, RollupRepair, rollups
@@ -31,16 +32,17 @@ class Progress:
     steps_done: int = 0
     steps: int = 0
     removed: int = 0
-    drift: dict[str, int] = field(default_factory=lambda: {rollup.name: 0 for rollup in rollups()})
+    drift: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*TABLES[1:], OWN), 0))
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How much at once, and how long to wait between two looks at a difference."""
+    """How much at once, how long to wait between two looks at a difference, and who repairs rollups that projects made."""
 
     settle_seconds: float
     ids_a_slice: int = IDS_A_SLICE
     rows_a_slice: int = 5_000_000
+    own: OwnRollupRepair | None = None
 
 
 def reconcile(
@@ -69,13 +71,22 @@ def reconcile(
         tell(progress)
 
     work = [(rollup, window) for rollup in rollups() for window in _windows(rollup, parts, before, removed)]
-    progress.steps += len(work)
+    own_tables = options.own.tables() if options.own is not None else ()
+    own_work = [(name, window) for name in own_tables for window in windows_to_compare(name, False, parts, before, removed.months)]
+    progress.steps += len(work) + len(own_work)
     going = (now + _GOING).date()
     for rollup, window in work:
         progress.phase = rollup.name
         tell(progress)
         drift = _repair(session, rollup, window, going, options)
         progress.drift[rollup.name] += drift
+        progress.steps_done += 1
+        tell(progress)
+    for name, window in own_work:
+        progress.phase = OWN
+        tell(progress)
+        assert options.own is not None
+        progress.drift[OWN] += options.own.repair(session, name, window, going)
         progress.steps_done += 1
         tell(progress)
     return parts

@@ -81,7 +81,9 @@ class Metrics:
     def _writer(self) -> None:
         self.insert_seconds = self._histogram("insert_seconds", "One insert of a batch into the warehouse.", _INSERT_BUCKETS)
         self.insert_rows = self._histogram("insert_rows", "Events in one insert.", _ROW_BUCKETS)
-        self.inserts = self._counter("inserts", "Inserts tried, by outcome (stored, unavailable, refused).", "outcome")
+        self.inserts = self._counter(
+            "inserts", "Inserts tried, by outcome (stored, unavailable, refused, rollup: a project's own rollup failed).", "outcome"
+        )
         self.events_stored = self._counter("events_stored", "Events stored in the warehouse.")
         self.events_duplicate = self._counter(
             "events_duplicate", "Repeats dropped before the insert, by where the first was seen (batch, recent, warehouse).", "where"

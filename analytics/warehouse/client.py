@@ -30,13 +30,13 @@ from analytics.warehouse.failures import DRIVER_ERRORS, command_failure, connect
 from analytics.warehouse.limits import INSERT_SETTINGS, QUESTION_SETTINGS, SERVICE_PRIORITY
 from analytics.warehouse.server_address import ServerAddress, parse_server_url
 
-Lane = Literal["writer", "question", "control", "reconcile", "parser"]
-LANE_SIZES: Mapping[Lane, int] = {"writer": 2, "question": 4, "control": 2, "reconcile": 1, "parser": 2}
+Lane = Literal["writer", "question", "control", "reconcile", "parser", "rollups"]
+LANE_SIZES: Mapping[Lane, int] = {"writer": 2, "question": 4, "control": 2, "reconcile": 1, "parser": 2, "rollups": 2}
 CONNECT_SECONDS = 5
 _KILL_AGAIN_SECONDS = 0.1
 _KILLS = 50
 # Longest without a byte from a server. While it works on a question it sends progress; while it works on anything else, it sends nothing.
-ANSWER_SECONDS: Mapping[Lane, int] = {"writer": 60, "question": 45, "control": 300, "reconcile": 900, "parser": 10}
+ANSWER_SECONDS: Mapping[Lane, int] = {"writer": 60, "question": 45, "control": 300, "reconcile": 900, "parser": 10, "rollups": 300}
 
 
 @dataclass(frozen=True, slots=True)

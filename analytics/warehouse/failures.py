@@ -111,6 +111,14 @@ def is_refusal(error: Exception) -> bool:
     return isinstance(error, DatabaseError) and code is not None and code not in _TRANSIENT
 
 
+def is_at_fault(error: BaseException) -> bool:
+    """Whether a statement failed by itself: the engine refused it, or it needs more than it may have. `error` is ours or the driver's."""
+    cause = error.__cause__ or error
+    code = error_code(cause)
+    needs_more = {159, 160} | _MEMORY | _ROWS | _BYTES
+    return code in needs_more or (isinstance(cause, DatabaseError) and is_refusal(cause) and code not in _SETUP)
+
+
 def is_transient(code: int) -> bool:
     """Whether the engine's code speaks of its own state: the same statement may succeed later."""
     return code in _TRANSIENT

@@ -23,6 +23,7 @@ ANALYST_PRIORITY = 10
 # One insert is one block: a retry that split differently would not be recognised by its token.
 INSERT_SETTINGS: Mapping[str, Any] = {
     "async_insert": 0,
+    "session_timezone": "UTC",  # what the views of own rollups make of texts that are times
     "max_insert_threads": 1,
     "max_insert_block_size": 10_000_000,
     "min_insert_block_size_rows": 10_000_000,

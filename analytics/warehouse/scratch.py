@@ -1,4 +1,5 @@
-"""Tables for a moment: empty copies of `events`, with its columns, defaults and constraints, and, if wanted, with copies of its views.
+"""Tables for a moment: empty copies of `events`, with its columns, defaults and constraints, and, if wanted, with copies of its views
+(those of own rollups left out: they are paused where they refuse a row, and the row is stored).
 
 The one thing to know: several services may share a server, so there each copy has a name of its own, and those that a killed process left
 are dropped by whoever starts next.
@@ -24,7 +25,7 @@ ORDER BY engine = 'MaterializedView' DESC, name LIMIT 1000
 """
 _VIEWS = """
 SELECT create_table_query, as_select FROM system.tables
-WHERE database = currentDatabase() AND engine = 'MaterializedView'
+WHERE database = currentDatabase() AND engine = 'MaterializedView' AND NOT startsWith(name, 'analyst_table_')
 ORDER BY name LIMIT 1000
 """
 _NAME = r"(?:`(?:[^`\\]|\\.)+`|\w+)"

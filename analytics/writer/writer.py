@@ -32,6 +32,7 @@ from analytics.writer.completion import complete_landed, finish
 from analytics.writer.gate import Gate, Hold
 from analytics.writer.inserter import Inserter
 from analytics.writer.known_ids import KnownIds, first_occurrences
+from analytics.writer.own_rollups import NoOwnRollups, OwnRollups
 from analytics.writer.prepare import enriched, to_stream
 from analytics.writer.prepared import PreparedBatch, prepared
 from analytics.writer.quarantine import find_poison, quarantined_rows, remove_quarantined
@@ -81,6 +82,7 @@ class Writer:
         batch_max_wait_seconds: float,
         known: KnownIds,
         sync: bool = True,
+        own_rollups: OwnRollups | None = None,
         prepare: Callable[[], None] = lambda: None,
         inserting: Callable[[str, pa.RecordBatch], None] = lambda token, events: None,
         inserted: Callable[[str], None] = lambda token: None,
@@ -106,6 +108,7 @@ class Writer:
         self._batch_max_rows = batch_max_rows
         self._batch_max_wait_seconds = batch_max_wait_seconds
         self._sync = sync
+        self._own_rollups = own_rollups or NoOwnRollups()
         self._prepare = prepare
         self._inserting = inserting
         self._inserted = inserted
@@ -236,6 +239,7 @@ class Writer:
                 events = enriched(batch.events.filter(pa.array(first)))
                 self._inserting("recovery", events)
                 self._until_done(partial(complete_landed, self._warehouse, events))
+                self._until_done(partial(self._own_rollups.complete, batch.events))
                 self._inserted("recovery")
 
     def _one_round(self) -> None:
@@ -411,7 +415,9 @@ class Writer:
                     self._recovered()
                     return work
             tried = True
-            if isinstance(error, InsertRejectedError):
+            if self._until_done(partial(self._own_rollups.blame, error)):
+                self._metrics.inserts.labels("rollup").inc()
+            elif isinstance(error, InsertRejectedError):
                 self._metrics.inserts.labels("refused").inc()
                 work = self._quarantine(work, error, tries)
                 tries += 1
@@ -431,6 +437,8 @@ class Writer:
             remove_quarantined(self._warehouse, batch.events.take(verdict.quarantined_rows()))
         if work.events is not None:
             self._insert_events(work.events, work.streams, verdict.token, tried)
+        if tried and batch.events is not None:
+            self._own_rollups.complete(batch.events)
         if batch.events is not None and len(verdict.quarantined):
             rows = quarantined_rows(batch.events.take(verdict.quarantined_rows()), verdict, self._clock.now_ms())
             self._insert_rejected(rows.schema.names, to_stream(rows), f"{verdict.token}/q", tried)

@@ -24,7 +24,8 @@ def registered(kind: str) -> set[str]:
 async def test_every_clickhouse_table_is_registered(api: Api) -> None:
     statement = "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine != 'MaterializedView'"
     found = {name for (name,) in (await asyncio.to_thread(api.services.warehouse.query, statement)).rows}
-    assert found | {"events_scratch", "fence_probe"} == registered("clickhouse")
+    assert not {name for name in found if name.startswith("analyst_table_")}, "nobody made a rollup here"
+    assert found | {"events_scratch", "fence_probe", "analyst_tables"} == registered("clickhouse")
 
 
 async def test_every_postgres_table_is_registered(api: Api) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from analytics.metadata.claims import Job, claimed
+from tests.factories.reconciliations import NONE, drift
 from tests.factories.sent_events import send_events, until_stored
 from tests.fixtures.api import Api
 from tests.fixtures.patience import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.anyio
-NONE = {"event_counts": 0, "user_days": 0, "user_timeline": 0}
 
 
 async def ended(api: Api, record: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +51,7 @@ async def test_what_is_asked_for_is_run_and_shown(api: Api) -> None:
         "finished_at": record["finished_at"],
         "progress": record["progress"],
         "removed": 0,
-        "drift": {"event_counts": 0, "user_days": 5, "user_timeline": 0},
+        "drift": drift(0, 5, 0),
     }
     listed = (await api.owner.get("/v1/reconciliations")).json()
     assert record in listed["items"]

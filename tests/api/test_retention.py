@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from tests.factories.reconciliations import drift
 from tests.factories.sent_events import send_events
 from tests.fixtures.api import Api
 from tests.fixtures.patience import eventually
 
 pytestmark = pytest.mark.anyio
 TABLES = ("events", "event_counts", "user_days", "user_timeline")
-NO_DRIFT = {"event_counts": 0, "user_days": 0, "user_timeline": 0}
+NO_DRIFT = drift(0, 0, 0)
 
 
 def ago(days: int, name: str) -> dict[str, Any]:

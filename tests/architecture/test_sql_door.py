@@ -32,7 +32,10 @@ def test_only_the_door_opens_analysts_handles() -> None:
 
 
 def test_only_the_door_and_what_builds_it_know_the_gate() -> None:
-    assert {name for name, path in files() for module, _ in imports(path) if module == "analytics.fence.gate"} == MAY_OPEN
+    assert {name for name, path in files() for module, _ in imports(path) if module == "analytics.fence.gate"} == {
+        *MAY_OPEN,
+        "fence/rollup_shape.py",  # the SELECT of a rollup, which is written anew and run by the service
+    }
 
 
 def test_nobody_else_talks_to_the_embedded_engine_or_the_driver() -> None:

@@ -52,8 +52,8 @@ class Runs:
         return ended
 
 
-def drift(counts: int, days: int, timeline: int) -> dict[str, int]:
-    return {"event_counts": counts, "user_days": days, "user_timeline": timeline}
+def drift(counts: int, days: int, timeline: int, own: int = 0) -> dict[str, int]:
+    return {"event_counts": counts, "user_days": days, "user_timeline": timeline, "own_rollups": own}
 
 
 NONE = drift(0, 0, 0)

@@ -48,6 +48,11 @@ def attacks() -> list[Attack]:
     return [Attack(name, sql, head["why"][0], head["canary"][0], _params(head)) for name, head, sql in _entries(HERE / "attacks")]
 
 
+def rollup_attacks() -> list[Attack]:
+    """SELECTs that an analyst may or may not ask, but that no rollup may keep; `why` says what they would do on the way of events."""
+    return [Attack(name, sql, head["why"][0], "engine") for name, head, sql in _entries(HERE / "rollup_attacks")]
+
+
 def questions() -> list[Question]:
     """All questions, in the order of the files."""
     return [Question(name, sql, json.loads(head.get("rows", ["[]"])[0]), _params(head)) for name, head, sql in _entries(HERE / "questions")]

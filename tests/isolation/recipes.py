@@ -153,6 +153,31 @@ async def _saved_query(world: World, school: School) -> Mapping[str, str]:
 
 
 _SAVED = {"kind": "trends", "trends": {"series": [{}]}}
+_ROLLUP = "SELECT event, count() AS n FROM events GROUP BY event"
+
+
+async def _rollup(world: World, school: School) -> Mapping[str, str]:
+    """A new one; those of before are dropped, since a project has ten at most."""
+    path = f"/v1/projects/{school.slug}/rollups"
+    for item in (await world.api.owner.get(path, params={"limit": 1000})).json()["items"]:
+        if item["name"].startswith("r"):
+            await world.api.owner.delete(f"{path}/{item['name']}")
+    made = await world.api.owner.post(path, {"name": f"r{uuid4().hex}", "sql": _ROLLUP})
+    assert made.status_code == 201, made.text
+    return {"name": made.json()["name"]}
+
+
+async def _paused_rollup(world: World, school: School) -> Mapping[str, str]:
+    values = await _rollup(world, school)
+    paused = await world.api.owner.post(f"/v1/projects/{school.slug}/rollups/{values['name']}/pause")
+    assert paused.status_code == 200, paused.text
+    return values
+
+
+async def _marked_rollup(world: World, school: School) -> Mapping[str, str]:
+    return {"name": school.markers["rollup"]}
+
+
 _SQL = {"sql": "SELECT * FROM events LIMIT {rows:UInt32}", "params": {"rows": 100}}
 _EVENT_MARKS = ("event_name", "user", "anonymous", "session", "event_id", "property", "url", "title", "context")
 _TREND = {"date_from": "2026-01-01", "series": [{}], "breakdown": {"property": "event"}, "source": "raw"}
@@ -248,6 +273,12 @@ RECIPES: Mapping[str, Recipe] = {
     f"PUT {_P}/queries/{{name}}/publication": Recipe(body={}, values=_saved_query),
     f"DELETE {_P}/queries/{{name}}/publication": Recipe(values=_saved_query),
     f"GET {_P}/endpoints/{{name}}.{{format}}": Recipe(values=_marks, shows=("event_name", "user", "property")),
+    f"GET {_P}/rollups": Recipe(query={"limit": "1000"}, shows=("rollup",)),
+    f"POST {_P}/rollups": Recipe(body={"name": "r<new>", "sql": _ROLLUP}, statuses=frozenset({422})),  # a project has ten at most
+    f"GET {_P}/rollups/{{name}}": Recipe(values=_marked_rollup, shows=("rollup",)),
+    f"POST {_P}/rollups/{{name}}/pause": Recipe(values=_rollup),
+    f"POST {_P}/rollups/{{name}}/resume": Recipe(values=_paused_rollup),
+    f"DELETE {_P}/rollups/{{name}}": Recipe(values=_rollup),
     f"GET {_P}/live": Recipe(headers={"accept": "application/json"}, shows=("event_name",)),
     f"GET {_P}/dashboard-templates": Recipe(),
     f"POST {_P}/dashboards": Recipe(body={"name": "new"}),

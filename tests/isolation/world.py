@@ -11,7 +11,7 @@ from tests.fixtures.api import PASSWORD, Api, Caller
 SCOPES = ("read", "personal-data", "sql", "manage", "endpoint:marks")
 MARKS = (
     *("project_name", "event_name", "user", "anonymous", "session", "event_id", "property", "url", "title", "context"),
-    *("rejected_user", "rejected_property", "key_name", "token_name", "member_name", "invited", "sql", "dashboard"),
+    *("rejected_user", "rejected_property", "key_name", "token_name", "member_name", "invited", "sql", "dashboard", "rollup"),
     "saved_text",
 )
 ROLES = ("viewer", "analyst", "editor", "admin")
@@ -120,6 +120,8 @@ async def make_school(api: Api) -> School:
     await until_stored(api)
     asked = await api.owner.post(f"{path}/sql", {"sql": f"SELECT '{mark['sql']}'"})
     assert asked.status_code == 200, asked.text
+    rollup = {"name": mark["rollup"], "sql": "SELECT event, count() AS n FROM events GROUP BY event"}
+    assert (await api.owner.post(f"{path}/rollups", rollup)).status_code == 201
     (rejected,) = (await api.owner.get(f"{path}/rejected-events")).json()["items"]
     board = (await api.owner.post(f"{path}/dashboards", dashboard(mark["dashboard"]))).json()
     share = (await api.owner.post(f"{path}/dashboards/{board['id']}/shares", {})).json()
