@@ -46,12 +46,15 @@ _SQL = {
 
 def dashboard() -> dict[str, Any]:
     """Twelve tiles: seven trends (five from rollups), four in SQL over rollups, one in SQL over events."""
-    days = [{"name": name, "type": "Date"} for name in ("date_from", "date_to")]
+    days = ("date_from", "date_to")
     questions: dict[str, dict[str, Any]] = {}
     for name, (body, _) in QUESTIONS.items():
         series = [{"label": chr(65 + place), **one} for place, one in enumerate(body["series"])]
         questions[name] = {"kind": "trends", "trends": {**body, "series": series, "source": "auto"}}
-    questions |= {name: {"kind": "sql", "sql": sql, "parameters": days} for name, sql in _SQL.items()}
+    questions |= {
+        name: {"kind": "sql", "sql": sql, "parameters": [{"name": day, "type": "Date"} for day in days if f"{{{day}:" in sql]}
+        for name, sql in _SQL.items()
+    }
     tiles = [
         {
             "id": f"tile-{number}",

@@ -9,6 +9,7 @@ The one thing to know: an answer is worth what it was when its computation *bega
 along with the answer.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -28,6 +29,7 @@ QUIET_SECONDS = 5 * LEASE_SECONDS  # after a start of Redis: by then every proce
 LEAD_SECONDS = 3.0  # whoever computes says in this time that it still does
 _EPOCH = date(1970, 1, 1)
 _KEYS_A_CALL = 500
+_LONGEST_SNAPSHOT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +164,39 @@ class AnswerStore:
         return len(self._cache.call(lambda client: _keys_of(client, project_id)))
 
     def forget(self, project_id: str) -> None:
-        """Remove all answers of a project. Raises CacheUnavailableError."""
+        """Remove all answers of a project, also from the snapshot of a Redis on this machine. Raises CacheUnavailableError."""
         if not self._cache.configured:
             return
 
         def remove(client: redis.Redis) -> None:
             keys = _keys_of(client, project_id)
+            if not keys:
+                return
             for start in range(0, len(keys), _KEYS_A_CALL):
                 script("forget_answers").run(client, *keys[start : start + _KEYS_A_CALL])
+            if issubclass(client.connection_pool.connection_class, redis.UnixDomainSocketConnection):
+                _write_snapshot(client)
 
         self._cache.call(remove)
 
 
 def _keys_of(client: redis.Redis, project_id: str) -> list[bytes]:
     return cast(list[bytes], list(client.scan_iter(f"answers:a:{project_id}:*", count=1000)))
+
+
+def _write_snapshot(client: redis.Redis) -> None:
+    """In the place of the last one, which holds what is removed; where Redis keeps none this does nothing."""
+    if not cast(dict[str, str], client.config_get("save")).get("save"):
+        return
+    before = cast(int, client.info("persistence")["rdb_saves"])
+    client.execute_command("BGSAVE", "SCHEDULE")
+    deadline = time.monotonic() + _LONGEST_SNAPSHOT_SECONDS
+    while time.monotonic() < deadline:
+        told = client.info("persistence")
+        if not told["rdb_bgsave_in_progress"] and told["rdb_saves"] > before:
+            return
+        time.sleep(0.02)
+    raise CacheUnavailableError("Redis does not write its snapshot anew.")
 
 
 def _span(days: tuple[date, date] | None) -> tuple[int, int] | tuple[str, str]:

@@ -228,6 +228,27 @@ async def test_a_redis_started_anew_with_old_data_holds_no_answer(own_valkey: Em
         assert await world.asking.ids(days=DAYS) == ["a", "b"]
 
 
+async def test_what_is_forgotten_is_in_no_snapshot(own_valkey: EmbeddedEngines) -> None:
+    assert own_valkey.redis_url is not None
+    async with a_world(own_valkey.redis_url) as world:
+        await world.insert("a")
+        await world.until_kept()
+        with redis.Redis.from_url(own_valkey.redis_url) as client:
+            client.save()
+            assert await asyncio.to_thread(world.asking.store.count, "p1") == 1
+            await asyncio.to_thread(world.asking.store.forget, "p1")
+            kill(own_valkey)
+            revive(own_valkey)
+
+            def held() -> list[bytes] | None:
+                try:
+                    return list(client.scan_iter("answers:*", count=1_000)) or None
+                except redis.RedisError:
+                    return None
+
+            assert not any(key.startswith(b"answers:a:") for key in await eventually(held, "Valkey"))
+
+
 async def test_a_redis_that_hung_renews_no_word_when_it_goes_on(own_valkey: EmbeddedEngines) -> None:
     assert own_valkey.redis_url is not None
     pid = own_valkey.pids()["valkey"]
