@@ -6,8 +6,8 @@ off anywhere and is done again, and of each rollup one step is done at a time, s
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
@@ -50,8 +50,17 @@ class RollupKeeper:
     """One task of the event loop, in a process that has the writer, which `hold` pauses."""
 
     def __init__(
-        self, store: Rollups, database: Database, warehouse: Warehouse, feeds: OwnFeeds, rebuild: Rebuild, hold: Hold, clock: Clock
+        self,
+        store: Rollups,
+        database: Database,
+        warehouse: Warehouse,
+        feeds: OwnFeeds,
+        rebuild: Rebuild,
+        hold: Hold,
+        clock: Clock,
+        changing: Callable[[str], AbstractContextManager[None]],
     ) -> None:
+        """Inside `changing(project)` nobody takes an answer from before, nor keeps one: a table's name may have been another rollup's."""
         self._store = store
         self._database = database
         self._warehouse = warehouse
@@ -59,6 +68,7 @@ class RollupKeeper:
         self._tables = feeds.tables
         self._rebuild = rebuild
         self._hold = hold
+        self._changing = changing
         self._clock = clock
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -154,11 +164,19 @@ class RollupKeeper:
         """An empty table and its view: from here on only the past is missing."""
         plan = RollupPlan.of(rollup.plan)
         self._feeds.forget(rollup.id)
-        await anyio.to_thread.run_sync(self._tables.make, rollup.physical, rollup.id, rollup.project_id, plan)
+        await anyio.to_thread.run_sync(self._make, rollup, plan)
         await anyio.to_thread.run_sync(self._feed, rollup.physical, plan)
         days = await anyio.to_thread.run_sync(self._tables.event_days, rollup.project_id)
         self._days[rollup.id] = days
         await self._store.begin(rollup, len(days))
+
+    def _make(self, rollup: Rollup, plan: RollupPlan) -> None:
+        with self._changing(rollup.project_id):
+            self._tables.make(rollup.physical, rollup.id, rollup.project_id, plan)
+
+    def _note_filled(self, table: OwnTable) -> None:
+        with self._changing(table.project_id):
+            self._tables.note_filled(table)
 
     def _unfeed(self, table: str) -> None:
         with self._hold():  # an insert under way would fail, and its batch be looked at table by table
@@ -181,7 +199,7 @@ class RollupKeeper:
             await asyncio.sleep(min(_LONGEST_REST, 2 * computed.held_seconds))  # events have waited for so long
             return
         await self._compare(table, [day for day, _ in days])
-        await anyio.to_thread.run_sync(self._tables.note_filled, table)
+        await anyio.to_thread.run_sync(self._note_filled, table)
         if await self._store.activate(rollup):
             _log.info("an own rollup is filled", rollup=rollup.id, project_id=rollup.project_id, days=len(days))
         self._days.pop(rollup.id, None)

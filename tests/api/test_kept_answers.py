@@ -159,3 +159,27 @@ async def test_a_saved_query_run_again_is_answered_from_what_is_kept(api: Api) -
         return answer.json()["meta"]["cached"]
 
     await eventually(is_kept, "a kept answer")
+
+
+async def test_an_answer_of_a_rollup_does_not_outlive_it_under_its_names(api: Api) -> None:
+    made = await api.make_project()
+    project = project_of(api, made)
+    path = f"/v1/projects/{made['slug']}/rollups"
+    await send_events(api, made, [{"event": event, "user_id": "u-1"} for event in ("x", "y", "y")])
+    question = {"kind": "sql", "sql": "SELECT sum(events) AS n FROM daily", "parameters": []}
+
+    async def is_active() -> bool:
+        return (await api.owner.get(f"{path}/daily")).json()["state"] == "active"
+
+    async def is_dropped() -> bool:
+        return project.id not in {rollup.project_id for rollup in await api.services.metadata.rollups.all()}
+
+    for event, events in (("x", 1), ("y", 2)):
+        sql = f"SELECT toDate(timestamp) AS day, count() AS events FROM events WHERE event = '{event}' GROUP BY day"
+        answer = await api.owner.post(path, {"name": "daily", "sql": sql})
+        assert answer.status_code == 201, answer.text
+        await eventually(is_active, "the rollup")
+        assert (await kept(api, project, question)).rows == [[events]]
+        assert (await until_kept(api, project, question)).rows == [[events]]
+        assert (await api.owner.delete(f"{path}/daily")).status_code == 204
+        await eventually(is_dropped, "its end")
