@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from analytics.api import (
     accept_page,
     account_links,
+    alerts,
     audit,
     browser_session,
     dashboard_pictures,
@@ -76,6 +77,7 @@ ROUTERS = (
     shared.router,
     queries.router,
     endpoints.router,
+    alerts.router,
     health.router,
     docs.router,
 )

@@ -231,6 +231,7 @@ async def open_services(
             export_files,
             metadata.sql_history,
             metadata.saved_queries,
+            metadata.alerts,
             sql.schema,
             metadata.dashboards,
             metadata.dashboard_shares,

@@ -8,11 +8,12 @@ from starlette.responses import Response
 
 from analytics.answers.names import check_source_name
 from analytics.answers.runner import Asked
+from analytics.answers.saving import Savable
 from analytics.api.answers import table_json
 from analytics.api.asker import CurrentAsker
 from analytics.api.auth import Access, Allowed
 from analytics.api.dependencies import OpenServices
-from analytics.api.etags import IfMatch, etag_of, revision_of
+from analytics.api.etags import revision_of
 from analytics.api.paging import Page, PageCursor, PageLimit, cut_page, decode_cursor
 from analytics.api.schemas.queries import (
     NewSavedQuery,
@@ -23,6 +24,7 @@ from analytics.api.schemas.queries import (
     SavedVersionAnswer,
 )
 from analytics.api.schemas.questions import TableAnswer
+from analytics.api.versions import IfMatch, etag_of
 from analytics.domain.access import Permission
 from analytics.domain.question import Question
 from analytics.errors import ForbiddenError
@@ -138,10 +140,15 @@ async def withdraw_query(name: SavedName, access: MayEdit, services: OpenService
 async def checked_draft(services: Services, access: Access, question: Question, description: str, name: str) -> SavedDraft:
     """What may be saved. Raises ForbiddenError for a question that its author may not ask, and what `Saving.check` raises."""
     savable = await services.saving.check(access.project, question, name)
+    require_needed(access, savable)
+    return SavedDraft(question, description, savable.reads)
+
+
+def require_needed(access: Access, savable: Savable) -> None:
+    """Let the author of a question save it, or raise ForbiddenError."""
     for permission in savable.needs:
         if not access.may(permission):
             raise ForbiddenError(f"To save this question one needs the right to ask it: {permission}.")
-    return SavedDraft(question, description, savable.reads)
 
 
 async def record_question(services: Services, access: Access, action: str, saved: SavedQuery, params: Mapping[str, Any]) -> None:
@@ -152,5 +159,5 @@ async def record_question(services: Services, access: Access, action: str, saved
 
 
 def _told(saved: SavedQuery, response: Response) -> SavedQueryAnswer:
-    response.headers["etag"] = etag_of(saved.revision)
+    response.headers.update(etag_of(saved.revision))
     return SavedQueryAnswer.of(saved)

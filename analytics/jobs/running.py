@@ -9,6 +9,7 @@ import anyio.to_thread
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from analytics.background import running
+from analytics.jobs.check_alerts import AlertJob
 from analytics.jobs.erase import EraseJob
 from analytics.jobs.prune_sql_history import prune_each_hour
 from analytics.jobs.reconcile import ReconcileJob
@@ -26,12 +27,15 @@ async def jobs_running(services: Services) -> AsyncGenerator[None]:
     scheduler.add_job(job.look, "interval", seconds=TICK_SECONDS, misfire_grace_time=None, coalesce=True)
     task = asyncio.create_task(job.run(), name="reconcile")
     erase = EraseJob(services.erasing, services.metadata.database, services.warehouse_schema, services.clock)
+    metadata = services.metadata
+    alerts = AlertJob(metadata.alerts, metadata.saved_queries, services.answers, services.keys, services.clock)
     services.erasures.on_request = erase.look_soon
     try:
         async with (
             running(seal_each_second(services.metadata.audit_chain), "seal-audit"),
             running(prune_each_hour(services.metadata.sql_history, services.sql_history_keep), "prune-sql-history"),
             running(erase.run(), "erase"),
+            running(alerts.run(), "alerts"),
         ):
             scheduler.start()
             try:

@@ -11,6 +11,7 @@ from analytics.clock import Clock
 from analytics.crypto.key_ring import KeyName, KeyRing
 from analytics.crypto.personal_values import PersonalValues
 from analytics.metadata.account_links import AccountLinks
+from analytics.metadata.alerts import Alerts
 from analytics.metadata.audit_chain import AuditChain
 from analytics.metadata.audit_queue import AuditQueue, open_audit_queue
 from analytics.metadata.audit_trail import AuditTrail
@@ -64,6 +65,7 @@ class Metadata:
     sql_history: SqlHistory
     sql_limits: SqlLimitChanges
     saved_queries: SavedQueries
+    alerts: Alerts
     dashboards: Dashboards
     dashboard_shares: DashboardShares
     rollups: Rollups
@@ -112,6 +114,7 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_
                 SqlHistory(database, log.names, clock),
                 SqlLimitChanges(database),
                 SavedQueries(database, clock),
+                Alerts(database, clock),
                 Dashboards(database, clock),
                 DashboardShares(database, passwords, clock),
                 Rollups(database, clock),

@@ -8,6 +8,8 @@ from typing import Any
 import anyio.from_thread
 
 from analytics.adhoc.schema import SqlSchema
+from analytics.domain.question import question_of
+from analytics.metadata.alerts import AlertDraft, Alerts
 from analytics.metadata.saved_queries import SavedQueries, SavedText
 from analytics.metadata.sql_history import SqlHistory
 from analytics.privacy.subject import SHORT_ID, Subject
@@ -80,6 +82,40 @@ class SavedTexts:
             if bool(one.version) is self._versions
             and (without(one.description, subject), question_without(one.question, subject)) != (one.description, one.question)
         ]
+
+
+class WatchedQuestions:
+    """`postgres:alerts`. What names the person goes on without the name."""
+
+    name = "postgres:alerts"
+
+    def __init__(self, alerts: Alerts) -> None:
+        self._alerts = alerts
+
+    def find(self, subject: Subject) -> int:
+        return len(self._naming(subject))
+
+    def remove(self, subject: Subject) -> None:
+        found = self._naming(subject)
+        if found:
+            anyio.from_thread.run(self._alerts.rewrite, subject.project_id, found)
+
+    def _naming(self, subject: Subject) -> dict[str, AlertDraft]:
+        words = [form for text in subject.ids for form in forms_of(text)]
+        kept = anyio.from_thread.run(self._alerts.mentioning, subject.project_id, words)
+        told = {alert.id: (alert.draft, _draft_without(alert.draft, subject)) for alert in kept}
+        return {alert_id: after for alert_id, (before, after) in told.items() if before != after}
+
+
+def _draft_without(draft: AlertDraft, subject: Subject) -> AlertDraft:
+    question = draft.question
+    return replace(
+        draft,
+        name=without(draft.name, subject),
+        description=without(draft.description, subject),
+        question=None if question is None else question_of(question_without(question.document(), subject)),
+        params={name: without(value, subject, keys=True) for name, value in draft.params.items()},
+    )
 
 
 def question_without(document: Mapping[str, Any], subject: Subject) -> dict[str, Any]:

@@ -35,6 +35,7 @@ NOT_EXPORTED: Mapping[str, str] = {
     "folder:exports": "exports such as this one: copies of what is in the files",
     "postgres:sql_queries": "questions of the team that name an id: what they asked, not what is kept of the person",
     "postgres:saved_queries": "questions of the team that name an id: what they ask, not what is kept of the person",
+    "postgres:alerts": "questions of the team that name an id: what they watch, not what is kept of the person",
     "postgres:saved_query_versions": "questions of the team that name an id: what they asked, not what is kept of the person",
     "postgres:dashboards": "questions of the team that name an id: what they ask, not what is kept of the person",
     "postgres:dashboard_shares": "filters of the team that name an id",

@@ -10,12 +10,13 @@ from pathlib import Path
 from analytics.adhoc.schema import SqlSchema
 from analytics.cache.answers import AnswerStore
 from analytics.cache.live_feed import LiveFeed
+from analytics.metadata.alerts import Alerts
 from analytics.metadata.dashboard_shares import DashboardShares
 from analytics.metadata.dashboards import Dashboards
 from analytics.metadata.saved_queries import SavedQueries
 from analytics.metadata.sql_history import SqlHistory
 from analytics.privacy.answers import AnswersOfProject
-from analytics.privacy.asked_sql import SavedTexts, SqlQueries, SqlSamples
+from analytics.privacy.asked_sql import SavedTexts, SqlQueries, SqlSamples, WatchedQuestions
 from analytics.privacy.dashboards import SavedDashboards, SharedFilters
 from analytics.privacy.export_files import ExportFiles
 from analytics.privacy.rollup_texts import RollupTexts
@@ -37,6 +38,7 @@ PERSONAL = (
     "postgres:saved_queries",
     "postgres:saved_query_versions",
     "postgres:rollups",
+    "postgres:alerts",
     "memory:sql_schema",
     "postgres:dashboards",
     "postgres:dashboard_shares",
@@ -54,6 +56,8 @@ NOT_PERSONAL: Mapping[str, str] = {
     "clickhouse:reconciliations": "what was compared and how it ended",
     "clickhouse:schema_migrations": "which migrations were run",
     "postgres:account_links": _STAFF,
+    "postgres:alert_changes": "states and numbers, by the id of an alert",
+    "postgres:alert_outbox": "numbers of changes of alerts",
     "postgres:api_tokens": _STAFF,
     "postgres:audit_records": "who of the team did what; people by keyed hash, erasures by their own id",
     "postgres:audit_seals": "seals of the audit",
@@ -104,6 +108,7 @@ def personal_stores(
     exports: ExportFiles,
     sql_history: SqlHistory,
     saved: SavedQueries,
+    alerts: Alerts,
     sql_schema: SqlSchema,
     dashboards: Dashboards,
     shares: DashboardShares,
@@ -121,6 +126,7 @@ def personal_stores(
         SavedTexts(saved, versions=False),
         SavedTexts(saved, versions=True),
         rollups,
+        WatchedQuestions(alerts),
         SqlSamples(sql_schema),
         SavedDashboards(dashboards),
         SharedFilters(shares),

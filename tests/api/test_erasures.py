@@ -142,6 +142,9 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
     await api.services.metadata.saved_queries.create(
         "operator", project["id"], "about", SavedDraft(question_of(sql), f"What {former} did.")
     )
+    watched = {"name": f"Watch {former}", "question": sql, "params": {"p": person}, "condition": {"kind": "no_data"}}
+    alert = await api.owner.post(f"{path}/alerts", watched)
+    assert alert.status_code == 201, alert.text
     export = await exported(api, project, {"user_id": former})
     assert export["status"] == "finished", export
     await eventually(partial(is_kept, api, project, f"SELECT user_id FROM events WHERE user_id = '{person}'"), "a kept answer")
@@ -161,6 +164,8 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
     left = await api.services.metadata.saved_queries.find(project["id"], "about")
     assert (left.question.sql, left.description) == ("SELECT {p:String}, '(erased)'", "What (erased) did.")
     assert left.question.parameters[0].default == "(erased)"
+    told = (await api.owner.get(f"{path}/alerts/{alert.json()['id']}")).json()
+    assert (told["name"], told["params"]) == ("Watch (erased)", {"p": "(erased)"})
     receipt = record["receipt"]
     assert set(receipt["stores"]) == set(PERSONAL)
     hashes = {api.services.erasures.hasher.hash(project["id"], text).hex() for text in ids}

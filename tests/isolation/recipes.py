@@ -145,6 +145,20 @@ async def _marks(world: World, school: School) -> Mapping[str, str]:
     return {"name": "marks", "format": "json"}
 
 
+async def _their_alert(world: World, school: School) -> Mapping[str, str]:
+    """The alert that every school has."""
+    items = (await world.api.owner.get(f"/v1/projects/{school.slug}/alerts")).json()["items"]
+    return {"alert_id": items[0]["id"]}
+
+
+async def _alert(world: World, school: School) -> Mapping[str, str]:
+    """One for one call: those of the calls before are removed, since a project has so many at the most."""
+    path = f"/v1/projects/{school.slug}/alerts"
+    for item in (await world.api.owner.get(path, params={"limit": 1000})).json()["items"][1:]:
+        await world.api.owner.delete(f"{path}/{item['id']}")
+    return {"alert_id": (await world.api.owner.post(path, _ALERT)).json()["id"]}
+
+
 async def _saved_query(world: World, school: School) -> Mapping[str, str]:
     name = f"q-{uuid4().hex}"
     made = await world.api.owner.post(f"/v1/projects/{school.slug}/queries", {"name": name, "question": _SAVED})
@@ -152,6 +166,7 @@ async def _saved_query(world: World, school: School) -> Mapping[str, str]:
     return {"name": name, "version": "1"}
 
 
+_ALERT = {"name": "watched", "question": {"kind": "trends", "trends": {"series": [{}]}}, "condition": {"kind": "no_data"}}
 _SAVED = {"kind": "trends", "trends": {"series": [{}]}}
 _ROLLUP = "SELECT event, count() AS n FROM events GROUP BY event"
 
@@ -272,6 +287,12 @@ RECIPES: Mapping[str, Recipe] = {
     f"POST {_P}/queries/{{name}}/run": Recipe(body={}, values=_marks, shows=("event_name", "user", "property")),
     f"PUT {_P}/queries/{{name}}/publication": Recipe(body={}, values=_saved_query),
     f"DELETE {_P}/queries/{{name}}/publication": Recipe(values=_saved_query),
+    f"GET {_P}/alerts": Recipe(query={"limit": "1000"}, shows=("alert_name",)),
+    f"POST {_P}/alerts": Recipe(body=_ALERT),
+    f"GET {_P}/alerts/{{alert_id}}": Recipe(values=_their_alert, shows=("alert_name",)),
+    f"PUT {_P}/alerts/{{alert_id}}": Recipe(body=_ALERT, headers={"if-match": "*"}, values=_alert),
+    f"DELETE {_P}/alerts/{{alert_id}}": Recipe(values=_alert),
+    f"GET {_P}/alerts/{{alert_id}}/history": Recipe(values=_their_alert),
     f"GET {_P}/endpoints/{{name}}.{{format}}": Recipe(values=_marks, shows=("event_name", "user", "property")),
     f"GET {_P}/rollups": Recipe(query={"limit": "1000"}, shows=("rollup",)),
     f"POST {_P}/rollups": Recipe(body={"name": "r<new>", "sql": _ROLLUP}, statuses=frozenset({422})),  # a project has ten at most

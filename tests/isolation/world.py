@@ -12,7 +12,7 @@ SCOPES = ("read", "personal-data", "sql", "manage", "endpoint:marks")
 MARKS = (
     *("project_name", "event_name", "user", "anonymous", "session", "event_id", "property", "url", "title", "context"),
     *("rejected_user", "rejected_property", "key_name", "token_name", "member_name", "invited", "sql", "dashboard", "rollup"),
-    "saved_text",
+    *("saved_text", "alert_name"),
 )
 ROLES = ("viewer", "analyst", "editor", "admin")
 
@@ -130,6 +130,8 @@ async def make_school(api: Api) -> School:
         await api.owner.post(f"{path}/queries", {"name": "marks", "description": mark["saved_text"], "question": saved})
     ).status_code == 201
     assert (await api.owner.put(f"{path}/queries/marks/publication", {})).status_code == 200
+    watched = {"name": mark["alert_name"], "query": "marks", "condition": {"kind": "no_data"}}
+    assert (await api.owner.post(f"{path}/alerts", watched)).status_code == 201
     erasure = (await api.owner.post(f"{path}/erasures", {"user_id": f"erased-{uuid4().hex}"})).json()
     markers = {
         **mark,
