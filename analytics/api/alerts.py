@@ -8,11 +8,10 @@ from starlette.responses import Response
 from analytics.answers.parameters import given_values
 from analytics.api.auth import Access, Allowed
 from analytics.api.dependencies import OpenServices
-from analytics.api.etags import revision_of
+from analytics.api.etags import IfMatch, etag_of, revision_of
 from analytics.api.paging import Page, PageCursor, PageLimit, cut_page, decode_cursor, decode_cursor_after
 from analytics.api.queries import require_needed
 from analytics.api.schemas.alerts import AlertAnswer, AlertBody, AlertChangeAnswer
-from analytics.api.versions import IfMatch, etag_of
 from analytics.domain.access import Permission
 from analytics.domain.alert import check_condition
 from analytics.errors import FieldError, InvalidRequestError
@@ -103,5 +102,5 @@ async def _checked(services: Services, access: Access, wanted: AlertBody) -> Ale
 
 
 def _told(alert: Alert, response: Response) -> AlertAnswer:
-    response.headers.update(etag_of(alert.revision))
+    response.headers["etag"] = etag_of(alert.revision)
     return AlertAnswer.of(alert)

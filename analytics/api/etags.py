@@ -1,20 +1,38 @@
-"""ETags of answers that a reader may have already, and what a change says that it is for."""
+"""ETags: of things that two may change at once, and of answers that a reader may have already."""
 
 import hashlib
 from typing import Annotated
 
 from fastapi import Header
 
-from analytics.api.versions import version_of
+from analytics.errors import ConflictError, FieldError, InvalidRequestError
 
+IfMatch = Annotated[str | None, Header(max_length=200, description="The `ETag` of what is changed, as it was read; `*`: whatever it is.")]
 IfNoneMatch = Annotated[str | None, Header(max_length=2_000, description="`ETag`s of answers that are at hand.")]
 
 
+def etag_of(revision: int) -> str:
+    """The ETag of a thing at a revision."""
+    return f'"{revision}"'
+
+
 def revision_of(if_match: str | None, *, needed: bool = True) -> int | None:
-    """The revision that a change is for; None: whatever it is (`*`, or no header where none is needed). Raises InvalidRequestError."""
-    if (if_match is None and not needed) or (if_match is not None and if_match.strip() == "*"):
+    """The revision that a change is for; None: whatever it is.
+
+    Raises InvalidRequestError without the header where it is needed, ConflictError for an ETag that the thing cannot have.
+    """
+    if if_match is None:
+        if needed:
+            detail = "is needed: the ETag of what you read, or * for whatever it is"
+            raise InvalidRequestError(f"If-Match {detail}.", [FieldError("/header/if-match", detail)])
         return None
-    return version_of(if_match)
+    text = if_match.strip()
+    if text == "*":
+        return None
+    number = text.removeprefix("W/").strip('"')
+    if not number.isdecimal() or len(number) > 9:
+        raise ConflictError("It is not what If-Match says; read it again.")
+    return int(number)
 
 
 def content_etag(*parts: bytes) -> str:

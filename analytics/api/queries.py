@@ -13,7 +13,7 @@ from analytics.api.answers import table_json
 from analytics.api.asker import CurrentAsker
 from analytics.api.auth import Access, Allowed
 from analytics.api.dependencies import OpenServices
-from analytics.api.etags import revision_of
+from analytics.api.etags import IfMatch, etag_of, revision_of
 from analytics.api.paging import Page, PageCursor, PageLimit, cut_page, decode_cursor
 from analytics.api.schemas.queries import (
     NewSavedQuery,
@@ -24,7 +24,6 @@ from analytics.api.schemas.queries import (
     SavedVersionAnswer,
 )
 from analytics.api.schemas.questions import TableAnswer
-from analytics.api.versions import IfMatch, etag_of
 from analytics.domain.access import Permission
 from analytics.domain.question import Question
 from analytics.errors import ForbiddenError
@@ -159,5 +158,5 @@ async def record_question(services: Services, access: Access, action: str, saved
 
 
 def _told(saved: SavedQuery, response: Response) -> SavedQueryAnswer:
-    response.headers.update(etag_of(saved.revision))
+    response.headers["etag"] = etag_of(saved.revision)
     return SavedQueryAnswer.of(saved)

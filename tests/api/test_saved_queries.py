@@ -118,7 +118,7 @@ async def test_a_change_says_what_it_is_for(school: School) -> None:
     saved = await school.save(sql("SELECT 0"))
     without = await school.change(saved["name"], sql("SELECT 1"), None)
     assert (without.status_code, without.json()["errors"][0]["pointer"]) == (422, "/header/if-match")
-    assert (await school.change(saved["name"], sql("SELECT 1"), '"none of ours"')).status_code == 422
+    assert (await school.change(saved["name"], sql("SELECT 1"), '"none of ours"')).status_code == 409
     assert (await school.change(saved["name"], sql("SELECT 1"), '"7"')).status_code == 409
     assert (await school.change(saved["name"], sql("SELECT 1"), "*")).status_code == 200
     assert (await school.change("no-such-query", sql("SELECT 1"), "*")).status_code == 404
