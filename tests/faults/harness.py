@@ -75,14 +75,18 @@ class Group:
         return worker
 
     def kill_now(self, worker: int) -> None:
-        """kill -9; returns when it is dead."""
+        """kill -9; returns when it is dead, all its threads included.
+
+        A process is a zombie as soon as its first thread has ended. Another may still be within a system call, such as the rename of the
+        checkpoint, and end only after it: on a busy machine, long after somebody has looked at the files.
+        """
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
         self.kills += 1
 
         def is_dead() -> bool:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                return psutil.Process(worker).status() == psutil.STATUS_ZOMBIE
+            with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+                return psutil.Process(worker).status() == psutil.STATUS_ZOMBIE and len(os.listdir(f"/proc/{worker}/task")) <= 1
             return True
 
         wait_for(is_dead, "the worker's end")

@@ -19,6 +19,7 @@ from typing import Any
 from tests.faults.folder_watch import Appeared, FolderWatch
 from tests.faults.harness import Group
 from tests.faults.stored_state import TABLES, change_tables, part_of, spool_state, table_folders
+from tests.fixtures.patience import PATIENCE_SECONDS
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations" / "clickhouse"
 FEEDS = ("event_counts_feed", "user_days_feed", "user_timeline_feed", "event_ids_feed")
@@ -149,7 +150,7 @@ class KillRun:
                 threading.Event().wait(0.005)
             return seen
         wanted = self._landings_before(aim)
-        for item in watch.wait(60):
+        for item in watch.wait(PATIENCE_SECONDS):
             seen.append(item)
             if aim is Phase.VERDICT and item.folder == "spool" and item.name == "verdict" and not item.created:
                 return seen
@@ -157,7 +158,7 @@ class KillRun:
                 if aim is Phase.INSERTED:
                     threading.Event().wait(0.05)  # it goes on to the checkpoint, where the FIFO holds it
                 return seen
-        raise AssertionError(f"no moment for {aim} in 60 s: {seen}")
+        raise AssertionError(f"no moment for {aim}: {seen}")
 
     def _landings_before(self, aim: Phase) -> int:
         if aim in (Phase.REPLAY, Phase.LOGGED, Phase.UNLOGGED):
@@ -198,7 +199,7 @@ class KillRun:
         with self._watch() as watch:
             self.group.release()
             seen = list[Appeared]()
-            for item in watch.wait(60):
+            for item in watch.wait(PATIENCE_SECONDS):
                 seen.append(item)
                 if is_landing(item) or item.name == "checkpoint":
                     break
