@@ -6,11 +6,12 @@ the rows times BYTES_A_ROW, and say so.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analytics.adhoc.door import RunningSql
 from analytics.adhoc.queries import AdhocQueries, AskedSql
 from analytics.adhoc.reads import BYTES_A_ROW, WIDEST_ROW, rows_shown
+from analytics.errors import LimitExceededError
 from analytics.fence.analyst_door import TableEstimate
 
 
@@ -27,8 +28,11 @@ class Cost:
 async def explain(queries: AdhocQueries, asked: AskedSql) -> Cost:
     """The cost of `asked`, which must be an explaining one. Raises as `AdhocQueries.running`."""
     async with queries.running(asked) as query:
-        async for _ in query.chunks():
-            pass
+        try:
+            async for _ in query.chunks():
+                pass
+        except LimitExceededError as error:  # numbers(1e11): it is known before anything is read that there are too many
+            return replace(cost_of(query), limit=error.limit)
     return cost_of(query)
 
 

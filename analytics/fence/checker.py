@@ -13,6 +13,7 @@ from analytics.errors import SqlTooComplexError, UnknownTableError, UnknownTypeE
 from analytics.fence.catalog import SqlCatalog, SqlTable, hot_column
 from analytics.fence.checked_query import RESERVED_PREFIX
 from analytics.fence.functions import check_aggregate_text, check_function
+from analytics.fence.matches import check_columns_match, check_row_matches
 from analytics.fence.named import MAX_CHAIN, NamedQuery, NamedSource, NamedSources
 from analytics.fence.names import aliases_of, check_column, known_names, names_in, outputs_of
 from analytics.fence.nodes import (
@@ -34,7 +35,7 @@ from analytics.fence.nodes import (
 )
 from analytics.fence.parser import Node
 from analytics.fence.properties import PropertyPath, property_path
-from analytics.fence.refusal import RefusedError
+from analytics.fence.refusal import RefusedError, without_comments
 from analytics.fence.scope import Scope
 from analytics.fence.sizes import check_size
 from analytics.fence.types import check_structure, check_type
@@ -116,6 +117,7 @@ class Checker:
             "QueryParameter": self._parameter,
             "ColumnsApplyTransformer": self._apply,
             "OrderByElement": self._order_by,
+            "ColumnsRegexpMatcher": self._columns_by_pattern,
         }
 
     def statement(self, tree: Node) -> Node:
@@ -423,6 +425,8 @@ class Checker:
             if "name_parts" not in right and value is not None:
                 right = value
             elif "name_parts" not in right and (self._scope.cte(name) is not None or self._table(name) is not None):
+                if self._scope.cte(name) is None and isinstance(table := self._table(name), SqlTable):
+                    check_row_matches(left, name, table, self._scope.given)
                 right = _everything_of(name)
             else:
                 raise RefusedError(
@@ -437,6 +441,10 @@ class Checker:
             check_function(str(node["func_name"]))
         return self._members(node)
 
+    def _columns_by_pattern(self, node: Node) -> Node:
+        check_columns_match(node.get("pattern"), self._scope.sources.values())
+        return self._members(node)
+
     def _order_by(self, node: Node) -> Node:
         collation = node.get("collation")
         if collation is not None and not _COLLATION.fullmatch(_literal_text(collation) or ""):
@@ -447,13 +455,14 @@ class Checker:
         return self._members(node, value=_checked_literal(node.get("value")))
 
     def _parameter(self, node: Node) -> Node:
-        name, kind = node["name"], node["param_type"]
+        name, kind = node["name"], without_comments(node["param_type"])
         if kind.strip().lower() == "identifier":
             raise RefusedError("A parameter cannot stand for a name: {name:Identifier} is not allowed.", "Identifier")
         check_type(kind)
         if self.parameters.setdefault(name, kind) != kind:
             raise RefusedError(f"The parameter {name} has two types.", name)
-        return self._members(node) if self._values is None else self._members(node, name=self._constant(name, self._values))
+        done = {} if self._values is None else {"name": self._constant(name, self._values)}
+        return self._members(node, param_type=kind, **done)
 
     def _constant(self, name: str, values: Mapping[str, str]) -> str:
         """What a parameter of a saved query is called in the canonical text, where no caller can name it; it has its default there."""

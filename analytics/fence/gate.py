@@ -11,6 +11,7 @@ from analytics.errors import SqlNotAllowedError, SqlTooComplexError
 from analytics.fence.catalog import SqlCatalog, SqlTable
 from analytics.fence.checked_query import RESERVED_PREFIX, CheckedQuery
 from analytics.fence.checker import Checker
+from analytics.fence.hidden import check_characters
 from analytics.fence.named import NamedSource, NamedSources
 from analytics.fence.names import table_names
 from analytics.fence.nodes import plain
@@ -19,9 +20,6 @@ from analytics.fence.refusal import RefusedError, position_of
 
 MAX_CHARACTERS = 64_000
 _MOST_REMEMBERED = 1_000
-_SPACES = "\t\n\r"
-# Characters that make a text look like another: byte order marks, changes of writing direction, separators that are no line ends.
-_HIDDEN = frozenset("\ufeff\u2028\u2029\u200e\u200f" + "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A)))))
 
 
 class Gate:
@@ -94,6 +92,4 @@ def _with_columns(rows: Node, wanted: frozenset[str]) -> Node:
 def _check_text(sql: str) -> None:
     if len(sql) > MAX_CHARACTERS:
         raise SqlTooComplexError(f"The SQL is longer than {MAX_CHARACTERS} characters.", MAX_CHARACTERS)
-    for position, char in enumerate(sql):
-        if (char < " " and char not in _SPACES) or char == "\x7f" or char in _HIDDEN or "\ud800" <= char <= "\udfff":
-            raise SqlNotAllowedError(f"The SQL holds a character that cannot be seen: U+{ord(char):04X}.", position)
+    check_characters(sql)

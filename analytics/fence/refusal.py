@@ -46,6 +46,16 @@ def position_of(sql: str, word: str | None, *, called: bool = False) -> int:
     return start if found is None else found
 
 
+def texts_in(sql: str) -> list[tuple[int, int]]:
+    """Where the texts between quotes, or between the marks of a heredoc, begin and end."""
+    return [match.span() for match in _TOKEN.finditer(sql) if match["text"]]
+
+
+def without_comments(text: str) -> str:
+    """The text with a space in the place of each comment."""
+    return _TOKEN.sub(lambda match: " " if match["space"] else match[0], text)
+
+
 def _find(tokens: list[tuple[int, str]], word: str, *, called: bool) -> int | None:
     wanted = word.casefold()
     parts = [part.casefold() for part in word.split(".")] if "." in word else [wanted]

@@ -214,6 +214,11 @@ async def test_the_cost_is_told_before_a_query_runs(api: Api, school: dict[str, 
     assert (await (await api.token(school, ["sql"])).post(path(school, "/sql/explain"), question)).json()["limit"] == "bytes_read"
 
 
+async def test_the_cost_of_what_would_meet_a_limit_names_it(api: Api, school: dict[str, Any]) -> None:
+    answer = await api.owner.post(path(school, "/sql/explain"), {"sql": "SELECT count() FROM numbers(1e11)"})
+    assert (answer.status_code, answer.json()["limit"]) == (200, "rows_read"), answer.text
+
+
 async def test_the_history_is_ones_own_and_an_admins_is_everybodys(api: Api, school: dict[str, Any]) -> None:
     one, two, admin = [await api.member(school, role) for role in ("analyst", "analyst", "admin")]
     await one.post(path(school, "/sql"), {"sql": "SELECT {a:Int8}", "params": {"a": 1}})

@@ -206,3 +206,57 @@ SELECT /*! name FROM */ 1 FROM system.tables
 -- why: a backslash before the quote that ends a text
 -- canary: write
 SELECT 'a\\'; DROP TABLE events; --'
+
+-- name: no_break_space
+-- why: characters that hide what is written
+-- canary: engine
+-- escape: yes
+SELECT\u00a01
+
+-- name: zero_width_space
+-- why: characters that hide what is written
+-- canary: engine
+-- escape: yes
+SELECT 1\u200b
+
+-- name: ideographic_space
+-- why: characters that hide what is written
+-- canary: engine
+-- escape: yes
+SELECT\u30001
+
+-- name: en_quad_in_comment
+-- why: characters that hide what is written
+-- canary: engine
+-- escape: yes
+SELECT 1 /*\u2000*/
+
+-- name: zero_width_joiner
+-- why: characters that hide what is written
+-- canary: engine
+-- escape: yes
+SELECT 1 +\u200d 1
+
+-- name: hangul_filler
+-- why: characters that hide what is written
+-- canary: engine
+-- escape: yes
+SELECT 1 AS \u3164
+
+-- name: no_break_space_in_name
+-- why: characters that hide what is written
+-- canary: engine
+-- escape: yes
+SELECT 1 AS `a\u00a0`
+
+-- name: tag_character
+-- why: characters that hide what is written
+-- canary: engine
+-- escape: yes
+SELECT 1 \U000e0041
+
+-- name: mark_after_a_text
+-- why: characters that hide what is written
+-- canary: engine
+-- escape: yes
+SELECT 'a'\u200f

@@ -1,0 +1,33 @@
+"""Characters that cannot be seen, or stand for a space without being one: nobody can read what is meant where they are.
+
+The one thing to know: in a text between quotes they are data, and welcome, but for controls and halves of characters.
+"""
+
+import unicodedata
+from functools import cache
+
+from analytics.errors import SqlNotAllowedError
+from analytics.fence.refusal import texts_in
+
+_SPACES = frozenset(" \t\n\r")
+# Fillers that are letters or marks to Unicode and nothing to the eye.
+_FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+
+
+def check_characters(sql: str) -> None:
+    """Raises SqlNotAllowedError with the place of the first character that may not stand where it does."""
+    places = [place for place, char in enumerate(sql) if not is_plain(char)]
+    if not places:
+        return
+    texts = texts_in(sql)
+    for place in places:
+        char = sql[place]
+        is_data = unicodedata.category(char) not in ("Cc", "Cs") and any(start < place < end for start, end in texts)
+        if not is_data:
+            raise SqlNotAllowedError(f"The SQL holds a character that cannot be seen: U+{ord(char):04X}.", place)
+
+
+@cache
+def is_plain(char: str) -> bool:
+    """Whether a character shows, or is a space as they are written in programs."""
+    return char in _SPACES or (unicodedata.category(char)[0] not in "CZ" and char not in _FILLERS)
