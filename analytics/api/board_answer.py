@@ -4,11 +4,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import anyio.to_thread
 import msgspec
-from fastapi import Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from analytics.api.problems import problem_parts
@@ -23,18 +23,30 @@ from analytics.pictures.chart import DATA_NAME, SCHEMA_URL
 from analytics.pictures.theme import ThemeName
 from analytics.services import Services
 
-SVG, PNG = "image/svg+xml", "image/png"
+PNG = "image/png"
+PictureKind = Literal["svg", "png"]
+_MEDIA_TYPES: Mapping[PictureKind, str] = {"svg": "image/svg+xml", "png": PNG}
 FirstDay = Annotated[date | None, Query(alias="from", description="First day shown; together with `to`.")]
 LastDay = Annotated[date | None, Query(alias="to", description="Last day shown, itself included.")]
 Filters = Annotated[list[str], Query(alias="filter", max_length=100, description="`name:value`; several of one name are alternatives.")]
 MaxAge = Annotated[float, Query(ge=0, le=86_400, description="An answer may be so old; 0: it holds all that was answered before.")]
-Width = Annotated[int | None, Query(ge=120, le=2_400)]
-Height = Annotated[int | None, Query(ge=80, le=2_400)]
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+DASHBOARD_PICTURE: dict[int | str, dict[str, Any]] = {200: {"description": "The picture.", "content": {PNG: _BINARY}}}
+TILE_PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The picture.", "content": dict.fromkeys(_MEDIA_TYPES.values(), _BINARY)}
+}
 
 
-def pictures(*kinds: str) -> dict[int | str, dict[str, Any]]:
-    """What a route that answers pictures says of its answer."""
-    return {200: {"description": "The picture.", "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}}}
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a tile is drawn. Without a size it is as large as on its dashboard; PNG has twice as many pixels either way."""
+
+    theme: ThemeName = ThemeName.LIGHT
+    width: Annotated[int | None, Query(ge=120, le=2_400)] = None
+    height: Annotated[int | None, Query(ge=80, le=2_400)] = None
+
+
+WantedLook = Annotated[Look, Depends(Look)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +93,14 @@ async def data_answer(services: Services, board_id: str, view: View) -> Response
     return await anyio.to_thread.run_sync(_data, board_id, view, found, round((time.perf_counter() - started) * 1000))
 
 
-async def tile_picture(
-    services: Services, view: View, tile_id: str, theme: ThemeName, media_type: str, width: float | None, height: float | None
-) -> Response:
+async def tile_picture(services: Services, view: View, tile_id: str, kind: PictureKind, look: Look) -> Response:
     """One tile, drawn. Raises NotFoundError, InvalidRequestError, PictureFailedError."""
     tile = view.document.tile(tile_id)
     if tile is None:
         raise NotFoundError
     (found,) = await services.boards.answer(view, [tile])
-    page = await anyio.to_thread.run_sync(tile_page, view, found, theme, media_type == PNG, width, height)
-    return Response(await services.pictures.draw(page), media_type=media_type)
+    page = await anyio.to_thread.run_sync(tile_page, view, found, look.theme, kind == "png", look.width, look.height)
+    return Response(await services.pictures.draw(page), media_type=_MEDIA_TYPES[kind])
 
 
 async def board_picture(services: Services, view: View, theme: ThemeName) -> Response:

@@ -7,14 +7,13 @@ from fastapi import APIRouter, Depends, Response
 from analytics.api.asker import CurrentAsker
 from analytics.api.auth import Access, Allowed
 from analytics.api.board_answer import (
-    PNG,
-    SVG,
-    Height,
+    DASHBOARD_PICTURE,
+    TILE_PICTURE,
+    PictureKind,
     Wanted,
-    Width,
+    WantedLook,
     board_picture,
     document_of,
-    pictures,
     tile_picture,
     view_of,
     wanted_view,
@@ -29,7 +28,7 @@ MayRead = Annotated[Access, Allowed(Permission.READ_DASHBOARDS)]
 WantedView = Annotated[Wanted, Depends(wanted_view)]
 
 
-@router.get("/{dashboard_id}.png", response_class=Response, responses=pictures(PNG))
+@router.get("/{dashboard_id}.png", response_class=Response, responses=DASHBOARD_PICTURE)
 async def draw_dashboard(
     dashboard_id: str, access: MayRead, services: OpenServices, asker: CurrentAsker, wanted: WantedView, theme: ThemeName = ThemeName.LIGHT
 ) -> Response:
@@ -40,39 +39,19 @@ async def draw_dashboard(
     return await asker.answer(board_picture(services, view, theme))
 
 
-@router.get("/{dashboard_id}/tiles/{tile_id}.svg", response_class=Response, responses=pictures(SVG))
-async def draw_tile_as_svg(
+@router.get("/{dashboard_id}/tiles/{tile_id}.{kind}", response_class=Response, responses=TILE_PICTURE)
+async def draw_tile(
     dashboard_id: str,
     tile_id: str,
+    kind: PictureKind,
     access: MayRead,
     services: OpenServices,
     asker: CurrentAsker,
     wanted: WantedView,
-    theme: ThemeName = ThemeName.LIGHT,
-    width: Width = None,
-    height: Height = None,
+    look: WantedLook,
 ) -> Response:
-    """One tile as SVG: shapes and text, nothing that loads, links or runs."""
+    """One tile as SVG or PNG: shapes and text, nothing that loads, links or runs."""
     read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
     view = view_of(services, access.project, document_of(read), access.actor, wanted)
     note_look(services, access, read, "dashboard.picture")
-    return await asker.answer(tile_picture(services, view, tile_id, theme, SVG, width, height))
-
-
-@router.get("/{dashboard_id}/tiles/{tile_id}.png", response_class=Response, responses=pictures(PNG))
-async def draw_tile_as_png(
-    dashboard_id: str,
-    tile_id: str,
-    access: MayRead,
-    services: OpenServices,
-    asker: CurrentAsker,
-    wanted: WantedView,
-    theme: ThemeName = ThemeName.LIGHT,
-    width: Width = None,
-    height: Height = None,
-) -> Response:
-    """One tile as PNG, twice as many pixels wide and high."""
-    read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
-    view = view_of(services, access.project, document_of(read), access.actor, wanted)
-    note_look(services, access, read, "dashboard.picture")
-    return await asker.answer(tile_picture(services, view, tile_id, theme, PNG, width, height))
+    return await asker.answer(tile_picture(services, view, tile_id, kind, look))

@@ -11,16 +11,15 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from analytics.api.asker import CurrentAsker
 from analytics.api.auth import record_refusal
 from analytics.api.board_answer import (
-    PNG,
-    SVG,
-    Height,
+    DASHBOARD_PICTURE,
+    TILE_PICTURE,
+    PictureKind,
     Wanted,
-    Width,
+    WantedLook,
     board_picture,
     data_answer,
     document_of,
     fixed,
-    pictures,
     tile_picture,
     view_of,
 )
@@ -64,7 +63,7 @@ async def read_shared_data_with_password(
     return await asker.answer(data_answer(services, share.dashboard_id, view))
 
 
-@router.get("/dashboard.png", response_class=Response, responses=pictures(PNG))
+@router.get("/dashboard.png", response_class=Response, responses=DASHBOARD_PICTURE)
 async def draw_shared_dashboard(found: Visit, services: OpenServices, asker: CurrentAsker, theme: ThemeName = ThemeName.LIGHT) -> Response:
     """The dashboard behind a link as a picture."""
     share, view = found
@@ -72,36 +71,14 @@ async def draw_shared_dashboard(found: Visit, services: OpenServices, asker: Cur
     return await asker.answer(board_picture(services, view, theme))
 
 
-@router.get("/tiles/{tile_id}.svg", response_class=Response, responses=pictures(SVG))
-async def draw_shared_tile_as_svg(
-    tile_id: str,
-    found: Visit,
-    services: OpenServices,
-    asker: CurrentAsker,
-    theme: ThemeName = ThemeName.LIGHT,
-    width: Width = None,
-    height: Height = None,
+@router.get("/tiles/{tile_id}.{kind}", response_class=Response, responses=TILE_PICTURE)
+async def draw_shared_tile(
+    tile_id: str, kind: PictureKind, found: Visit, services: OpenServices, asker: CurrentAsker, look: WantedLook
 ) -> Response:
-    """One tile of the dashboard behind a link, as SVG."""
+    """One tile of the dashboard behind a link, as SVG or PNG."""
     share, view = found
     await _note(services, share, "picture")
-    return await asker.answer(tile_picture(services, view, tile_id, theme, SVG, width, height))
-
-
-@router.get("/tiles/{tile_id}.png", response_class=Response, responses=pictures(PNG))
-async def draw_shared_tile_as_png(
-    tile_id: str,
-    found: Visit,
-    services: OpenServices,
-    asker: CurrentAsker,
-    theme: ThemeName = ThemeName.LIGHT,
-    width: Width = None,
-    height: Height = None,
-) -> Response:
-    """One tile of the dashboard behind a link, as PNG."""
-    share, view = found
-    await _note(services, share, "picture")
-    return await asker.answer(tile_picture(services, view, tile_id, theme, PNG, width, height))
+    return await asker.answer(tile_picture(services, view, tile_id, kind, look))
 
 
 async def _visited(services: Services, request: Request, token: str, password: str | None) -> "tuple[Share, View]":

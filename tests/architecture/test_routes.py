@@ -25,7 +25,7 @@ PUBLIC = {
     *((method, "/openapi.json") for method in ("GET", "HEAD")),
     # the documentation of the routes
     # the page of a link: its token is the credential
-    *(("GET", f"/v1/shared/{{token}}/{what}") for what in ("data", "dashboard.png", "tiles/{tile_id}.svg", "tiles/{tile_id}.png")),
+    *(("GET", f"/v1/shared/{{token}}/{what}") for what in ("data", "dashboard.png", "tiles/{tile_id}.{kind}")),
     ("POST", "/v1/shared/{token}/data"),
     ("GET", "/accept"),
     ("POST", "/accept"),

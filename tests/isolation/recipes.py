@@ -122,7 +122,7 @@ async def _sql_query(world: World, school: School) -> Mapping[str, str]:
 
 
 async def _board(world: World, school: School) -> Mapping[str, str]:
-    return {"dashboard_id": school.dashboard_id, "tile_id": "events"}
+    return {"dashboard_id": school.dashboard_id, "tile_id": "events", "kind": "svg"}
 
 
 async def _new_board(world: World, school: School) -> Mapping[str, str]:
@@ -137,7 +137,7 @@ async def _new_share(world: World, school: School) -> Mapping[str, str]:
 
 
 async def _share(world: World, school: School) -> Mapping[str, str]:
-    return {"token": school.share_token, "tile_id": "events"}
+    return {"token": school.share_token, "tile_id": "events", "kind": "svg"}
 
 
 async def _marks(world: World, school: School) -> Mapping[str, str]:
@@ -313,16 +313,14 @@ RECIPES: Mapping[str, Recipe] = {
     f"GET {_D}/export": Recipe(values=_board, shows=("dashboard",)),
     f"GET {_D}/data": Recipe(values=_board, shows=("dashboard", "event_name")),
     f"GET {_D}.png": Recipe(values=_board),
-    f"GET {_D}/tiles/{{tile_id}}.svg": Recipe(values=_board, query={"width": "300", "height": "900"}, shows=("dashboard",)),
-    f"GET {_D}/tiles/{{tile_id}}.png": Recipe(values=_board),
+    f"GET {_D}/tiles/{{tile_id}}.{{kind}}": Recipe(values=_board, shows=("dashboard",)),
     f"POST {_D}/shares": Recipe(body={}, values=_new_board),
     f"GET {_D}/shares": Recipe(values=_board, shows=("share_id",)),
     f"DELETE {_D}/shares/{{share_id}}": Recipe(values=_new_share),
     "GET /v1/shared/{token}/data": Recipe(values=_share, public=True, shows=("dashboard", "event_name")),
     "POST /v1/shared/{token}/data": Recipe(body={"password": "none is needed"}, values=_share, public=True),
     "GET /v1/shared/{token}/dashboard.png": Recipe(values=_share, public=True),
-    "GET /v1/shared/{token}/tiles/{tile_id}.svg": Recipe(values=_share, public=True),
-    "GET /v1/shared/{token}/tiles/{tile_id}.png": Recipe(values=_share, public=True),
+    "GET /v1/shared/{token}/tiles/{tile_id}.{kind}": Recipe(values=_share, public=True),
     f"POST {_P}/live/ticket": Recipe(),
     "POST /v1/reconciliations": Recipe(body={}, statuses=frozenset({409})),
     "GET /v1/reconciliations": Recipe(),
