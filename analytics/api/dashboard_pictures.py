@@ -35,7 +35,7 @@ async def draw_dashboard(
     """The whole dashboard as a picture."""
     read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
     view = view_of(services, access.project, document_of(read), access.actor, wanted)
-    note_look(services, access, read, "dashboard.picture")
+    await note_look(services, access, read, "dashboard.picture")
     return await asker.answer(board_picture(services, view, theme))
 
 
@@ -53,5 +53,5 @@ async def draw_tile(
     """One tile as SVG or PNG: shapes and text, nothing that loads, links or runs."""
     read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
     view = view_of(services, access.project, document_of(read), access.actor, wanted)
-    note_look(services, access, read, "dashboard.picture")
+    await note_look(services, access, read, "dashboard.picture")
     return await asker.answer(tile_picture(services, view, tile_id, kind, look))

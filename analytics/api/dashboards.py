@@ -88,7 +88,7 @@ async def create_dashboard(
 @router.post("/dashboards/import", status_code=201)
 async def import_dashboard(wanted: ExportedDashboard, access: MayEdit, services: OpenServices, response: Response) -> DashboardAnswer:
     """Make a dashboard of what was exported, here or elsewhere. Whatever charts could fetch, link or evaluate is refused."""
-    return await _created(services, access, wanted.dashboard.saved(), "dashboard.import", response)
+    return await _created(services, access, wanted.dashboard, "dashboard.import", response)
 
 
 @router.get("/dashboards")
@@ -117,7 +117,7 @@ async def replace_dashboard(
     if_match: IfMatch = None,
 ) -> DashboardAnswer:
     """Change the whole dashboard. If-Match is needed; 409 if somebody else was quicker."""
-    return _answer(await _changed(services, access, dashboard_id, if_match, wanted.saved(), whole=True), response)
+    return _answer(await _changed(services, access, dashboard_id, if_match, wanted), response)
 
 
 @router.patch("/dashboards/{dashboard_id}")
@@ -130,8 +130,7 @@ async def change_dashboard(
     if_match: IfMatch = None,
 ) -> DashboardAnswer:
     """Change parts of it. If-Match is needed; 409 if somebody else was quicker."""
-    wanted = change.model_dump(mode="json", exclude_unset=True)
-    return _answer(await _changed(services, access, dashboard_id, if_match, wanted, whole=False), response)
+    return _answer(await _changed(services, access, dashboard_id, if_match, change), response)
 
 
 @router.delete("/dashboards/{dashboard_id}", status_code=204)
@@ -168,13 +167,13 @@ async def read_dashboard_data(
     """Ask all tiles, side by side, within 20 seconds together. A tile that fails or is late has an error; the others are there."""
     read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
     view = view_of(services, access.project, document_of(read), access.actor, wanted)
-    note_look(services, access, read, "dashboard.data")
+    await note_look(services, access, read, "dashboard.data")
     return await asker.answer(data_answer(services, read.id, view))
 
 
-def note_look(services: Services, access: Access, board: Dashboard, action: str) -> None:
-    """Record that somebody of the project looks at it."""
-    services.metadata.audit_queue.add(Change(access.actor, action, board.id, access.project.id))
+async def note_look(services: Services, access: Access, board: Dashboard, action: str) -> None:
+    """Record that somebody of the project looks at it, before it is answered: there may be persons in it."""
+    await services.metadata.audit.record(Change(access.actor, action, board.id, access.project.id))
 
 
 async def _created(services: Services, access: Access, body: Any, action: str, response: Response) -> DashboardAnswer:
@@ -184,13 +183,16 @@ async def _created(services: Services, access: Access, body: Any, action: str, r
 
 
 async def _changed(
-    services: Services, access: Access, dashboard_id: str, if_match: str | None, wanted: dict[str, Any], *, whole: bool
+    services: Services, access: Access, dashboard_id: str, if_match: str | None, wanted: DashboardDocument | DashboardChange
 ) -> Dashboard:
     version = revision_of(if_match)
     read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
     if version is not None and read.version != version:
         raise ConflictError("The dashboard was changed in between; read it again.")
-    document = await anyio.to_thread.run_sync(checked_document, wanted if whole else {**read.document, **wanted})
+    body: Any = wanted
+    if isinstance(wanted, DashboardChange):
+        body = {**read.document, **{name: getattr(wanted, name) for name in wanted.model_fields_set}}
+    document = await anyio.to_thread.run_sync(checked_document, body)
     await _require_answerable(services, access, document, document_of(read))
     return await services.metadata.dashboards.update(access.actor, read, document.saved())
 

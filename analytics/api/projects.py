@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from analytics.api.auth import Access, Allowed
+from analytics.api.auth import Access, Allowed, admit
 from analytics.api.dependencies import OpenServices
 from analytics.api.paging import Page, PageCursor, PageLimit, cut_page, decode_cursor
 from analytics.api.schemas.projects import MadeProject, NewProject, ProjectAnswer, ProjectChange
@@ -60,6 +60,8 @@ async def change_project(
     change: ProjectChange, access: Annotated[Access, Allowed(Permission.MANAGE_PROJECT)], services: OpenServices
 ) -> ProjectAnswer:
     """Change name or policies; they count for events received from now on."""
+    if "suppress_below" in change.model_fields_set:
+        admit(services, access.principal, access.project, Permission.SET_SUPPRESSION)
     project = replace(access.project, **change.model_dump(exclude_unset=True))
     check_personal_fields(project.personal_fields)
     await services.metadata.projects.update(access.actor, project)

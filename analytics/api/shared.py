@@ -83,7 +83,7 @@ async def draw_shared_tile(
 
 async def _visited(services: Services, request: Request, token: str, password: str | None) -> "tuple[Share, View]":
     share = await services.metadata.dashboard_shares.find(token)
-    project = None if share is None else next((one for one in services.keys.all() if one.id == share.project_id), None)
+    project = None if share is None else services.keys.project_by_id(share.project_id)
     if share is None or project is None:
         record_refusal(services, "anybody", "share")
         raise NotFoundError

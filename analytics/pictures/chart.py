@@ -25,6 +25,7 @@ MAX_CHARACTERS = 32_000
 MAX_DEPTH = 20
 MAX_LAYERS = 2  # within each other
 MAX_NODES = 3_000
+_LARGEST = 1e15
 _KNOWN_SCHEMA = re.compile(r"https://vega\.github\.io/schema/vega-lite/v6(\.\d+){0,2}\.json\Z")
 _SCHEMA_FILE = "altair/vegalite/v6/schema/vega-lite-schema.json"
 _VIEW = frozenset({"description", "mark", "encoding", "layer", "transform", "resolve"})
@@ -48,6 +49,7 @@ _NOWHERE = frozenset(
 _FIELDS = frozenset({"field", "groupby", "pivot", "fold", "flatten", "stack", "impute", "density", "quantile", "loess", "regression", "as"})
 _FIELD = re.compile(r"[^\W\d][\w .%-]{0,199}\Z")
 _ACTIVE_TEXT = re.compile(r"url\s*\(|\w\s*:\s*//|^\s*//|javascript\s*:|data\s*:|<\s*[a-z/!?]|expression\s*\(|&#|@import", re.IGNORECASE)
+_HIDDEN = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _FORMAT_TYPES = ("number", "time")
 
 
@@ -93,6 +95,8 @@ class _Check:
         elif isinstance(value, list):
             for place, item in enumerate(cast(Sequence[Any], value)):
                 self.walk(item, f"{pointer}/{place}", depth + 1, is_field=is_field)
+        elif isinstance(value, int | float) and not -_LARGEST <= value <= _LARGEST:  # neither is NaN
+            raise _wrong(pointer, "must be a number that a picture can use")
 
 
 def _check_member(name: str, value: Any, pointer: str) -> None:
@@ -108,8 +112,8 @@ def _check_member(name: str, value: Any, pointer: str) -> None:
 
 
 def _check_text(text: str, pointer: str) -> None:
-    if _ACTIVE_TEXT.search(text) or any(ord(character) < 32 and character != "\n" for character in text):
-        raise _wrong(pointer, "must not hold addresses, markup or scripts")
+    if _ACTIVE_TEXT.search(text) or _HIDDEN.search(text):
+        raise _wrong(pointer, "must not hold addresses, markup, scripts or control characters")
 
 
 def check_predicate(value: Any, pointer: str) -> None:

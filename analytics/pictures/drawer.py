@@ -78,9 +78,9 @@ class _Drawer:
 
     def end(self) -> None:
         """End it at once."""
-        self.connection.close()
         self.process.kill()
         self.process.wait(_END_SECONDS)
+        self.connection.close()
 
 
 class Pictures:

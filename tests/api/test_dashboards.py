@@ -209,14 +209,25 @@ async def test_a_hostile_import_is_refused_and_nothing_of_it_kept(api: Api, scho
 
 
 async def test_documents_that_are_deep_or_huge_are_refused(api: Api, school: dict[str, Any]) -> None:
-    huge = '{"name":"' + "x" * 3_000_000 + '"}'
+    board = path(school, (await made(api, school, dashboard()))["id"])
+    headers = {**api.owner.headers, "content-type": "application/json", "if-match": '"1"'}
     levels = '{"a":' * 300 + "1" + "}" * 300
-    tile_of_levels = '{"name":"x","tiles":[{"id":"a","title":"a","question":{"saved":"x"},"chart":' + levels + "}]}"
-    for body in (DEEP, '{"format":"analytics-dashboard","version":1,"dashboard":' + DEEP + "}", huge, tile_of_levels):
-        for target in (path(school), path(school, "import")):
-            headers = {**api.owner.headers, "content-type": "application/json"}
-            answer = await api.client.post(target, content=body, headers=headers)
-            assert answer.status_code in (400, 413, 422), (answer.status_code, body[:60])
+    position = '"position":{"x":0,"y":0,"width":1,"height":1}'
+    question = '"question":{"kind":"trends","trends":{"series":[{}]}}'
+    tile_of_levels = f'{{"id":"a","title":"a",{question},{position},"chart":{levels}}}'
+    params_of_levels = f'{{"id":"a","title":"a",{question},{position},"chart":{{"mark":"bar"}},"params":{levels}}}'
+    documents = [DEEP, '{"name":"' + "x" * 3_000_000 + '"}']
+    documents += [f'{{"name":"x","tiles":[{one}]}}' for one in (tile_of_levels, params_of_levels)]
+    for document in documents:
+        imported = f'{{"format":"analytics-dashboard","version":1,"dashboard":{document}}}'
+        for method, target, body in (
+            ("POST", path(school), document),
+            ("POST", path(school, "import"), imported),
+            ("PUT", board, document),
+            ("PATCH", board, document),
+        ):
+            answer = await api.client.request(method, target, content=body, headers=headers)
+            assert answer.status_code in (400, 413, 422), (method, answer.status_code, body[:60])
 
 
 async def test_who_saves_a_question_must_be_allowed_to_ask_it(api: Api, school: dict[str, Any]) -> None:
