@@ -119,5 +119,5 @@ def _dashboard(row: Row) -> Dashboard:
 
 
 def _told(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What the audit keeps of a document: no questions, no values."""
-    return {"name": document["name"], "tiles": len(document["tiles"])}
+    """What the audit keeps of a document: no questions, no values, no name, since any of them may name a person."""
+    return {"tiles": len(document["tiles"])}
