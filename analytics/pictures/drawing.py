@@ -5,7 +5,7 @@ is an error here, however it came to be there.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
@@ -24,6 +24,7 @@ _OTHERS = {"text", "tspan", "title", "desc", "defs", "clipPath", "linearGradient
 _ELEMENTS = frozenset(_SVG + name for name in _SHAPES | _OTHERS)
 _OWN_REFERENCE = re.compile(r"url\(#[\w-]+\)\Z")
 _ACTIVE = re.compile(r"url\s*\(|javascript:|data:|expression\s*\(", re.IGNORECASE)
+_BAND = 46.0  # the most that a bar takes of the height, with what is around it
 _LETTER = 0.53  # the width of a letter in letters' height, on average
 
 
@@ -78,6 +79,7 @@ def _card(card: Card, theme: Theme, number: int) -> Iterator[str]:
 
 def _chart(card: Card, theme: Theme, top: float, prefix: str) -> str:
     width, height = max(40.0, card.width - 2 * INSET), max(30.0, card.height - top - INSET * 0.8)
+    height = min(height, _most_height(card))
     spec = {
         **card.chart,
         "data": {"name": DATA_NAME, "values": [dict(row) for row in card.rows]},
@@ -95,6 +97,19 @@ def _chart(card: Card, theme: Theme, top: float, prefix: str) -> str:
         root.set(name, f"{value:g}")
     root.set("preserveAspectRatio", "xMidYMid meet")
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def _most_height(card: Card) -> float:
+    """Bars that lie are not thicker for being few."""
+    encoding = cast(Mapping[str, Any], card.chart.get("encoding", {}))
+    channels = [channel if isinstance(channel, Mapping) else {} for channel in (encoding.get("x"), encoding.get("y"))]
+    x, y = cast(list[Mapping[str, Any]], channels)
+    if y.get("type") not in ("nominal", "ordinal") or x.get("type") != "quantitative":
+        return float("inf")
+    field = str(y.get("field"))
+    lines = len({str(row.get(field)) for row in card.rows}) * (2 if "yOffset" in encoding else 1)
+    axis = 0 if "axis" in x and x["axis"] is None else 40
+    return lines * _BAND + axis + (40 if "color" in encoding else 0) + 12
 
 
 def _keep_apart(root: ElementTree.Element, prefix: str) -> None:

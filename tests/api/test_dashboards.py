@@ -10,6 +10,7 @@ from analytics.dashboards.templates import NAMES
 from analytics.domain.question import question_of
 from analytics.metadata.saved_queries import SavedDraft
 from tests.factories.dashboards import bar, dashboard, line, sql, tile, trends
+from tests.factories.listener import listening
 from tests.factories.sent_events import send_events, until_stored
 from tests.fixtures.api import Api, Caller
 from tests.fixtures.patience import eventually
@@ -185,26 +186,39 @@ async def test_an_export_is_imported_as_it_was_and_exported_alike(api: Api, scho
 
 
 DEEP = '{"a":' * 5_000 + "1" + "}" * 5_000
-HOSTILE = {
-    "an address to fetch": dashboard(tile("a", sql(), {**bar(), "data": {"url": "http://127.0.0.1:1/x"}})),
-    "an expression": dashboard(tile("a", sql(), {**bar(), "transform": [{"calculate": "1", "as": "x"}]})),
-    "a link": dashboard(tile("a", sql(), {**bar(), "mark": {"type": "bar", "href": "http://127.0.0.1:1/x"}})),
-    "an image": dashboard(tile("a", sql(), {"mark": "image", "encoding": {"url": {"field": "event"}}})),
-    "a schema of elsewhere": dashboard(tile("a", sql(), {**bar(), "$schema": "http://127.0.0.1:1/x.json"})),
-    "a script": dashboard(tile("a", sql(), {**bar(), "description": "<script>alert(1)</script>"})),
-    "a file": dashboard(tile("a", sql("SELECT * FROM file('/etc/passwd')"))),
-    "another server": dashboard(tile("a", sql("SELECT * FROM url('http://127.0.0.1:1/x')"))),
-    "somebody else's rows": dashboard(tile("a", sql("SELECT * FROM system.tables"))),
-    "a name that is taken from elsewhere": dashboard(tile("a", {"saved": "not_here"}, bar())),
-    "a member nobody knows": {**dashboard(), "onload": "alert(1)"},
-}
 
 
-@pytest.mark.parametrize("name", list(HOSTILE))
-async def test_a_hostile_import_is_refused_and_nothing_of_it_kept(api: Api, school: dict[str, Any], name: str) -> None:
+def hostile(address: str) -> dict[str, dict[str, Any]]:
+    """Documents that would have the service, or whoever opens them, call at `address` or run something."""
+    elsewhere = {"data": {"url": address}, "key": "event"}
+    return {
+        "an address to fetch": dashboard(tile("a", sql(), {**bar(), "data": {"url": address}})),
+        "an address to look up": dashboard(
+            tile("a", sql(), {**bar(), "transform": [{"lookup": "event", "from": {"data": {"url": address}}}]})
+        ),
+        "an expression": dashboard(tile("a", sql(), {**bar(), "transform": [{"calculate": "1", "as": "x"}]})),
+        "a link": dashboard(tile("a", sql(), {**bar(), "mark": {"type": "bar", "href": address}})),
+        "an image": dashboard(tile("a", sql(), {"mark": "image", "encoding": {"url": {"value": address}}})),
+        "a schema of elsewhere": dashboard(tile("a", sql(), {**bar(), "$schema": address})),
+        "a colour from elsewhere": dashboard(tile("a", sql(), {**bar(), "mark": {"type": "bar", "color": f"url({address})"}})),
+        "a script": dashboard(tile("a", sql(), {**bar(), "description": "<script>alert(1)</script>"})),
+        "a file": dashboard(tile("a", sql("SELECT * FROM file('/etc/passwd')"))),
+        "another server": dashboard(tile("a", sql(f"SELECT * FROM url('{address}')"))),
+        "somebody else's rows": dashboard(tile("a", sql("SELECT * FROM system.tables"))),
+        "a saved question that is not here": dashboard(tile("a", {"saved": "not_here"}, bar())),
+        "a member nobody knows": {**dashboard(), "onload": "alert(1)"},
+    }
+
+
+async def test_a_hostile_import_is_refused_nothing_of_it_kept_and_nobody_called(api: Api, school: dict[str, Any]) -> None:
     before = len((await api.owner.get(path(school), params={"limit": 1000})).json()["items"])
-    answer = await api.owner.post(path(school, "import"), {"format": "analytics-dashboard", "version": 1, "dashboard": HOSTILE[name]})
-    assert answer.status_code in (400, 422), answer.text
+    with listening() as listener:
+        address = f"http://127.0.0.1:{listener.port}/x"
+        for name, document in hostile(address).items():
+            exported = {"format": "analytics-dashboard", "version": 1, "dashboard": document}
+            for answer in (await api.owner.post(path(school, "import"), exported), await api.owner.post(path(school), document)):
+                assert answer.status_code in (400, 422), (name, answer.text)
+        assert listener.callers == 0
     assert len((await api.owner.get(path(school), params={"limit": 1000})).json()["items"]) == before
 
 

@@ -3,9 +3,7 @@
 import asyncio
 import re
 import socket
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from typing import Any
 
 import psutil
@@ -18,6 +16,7 @@ from analytics.pictures.drawing import UnsafePictureError, _check
 from analytics.pictures.page import Card, PageOfCards
 from analytics.pictures.theme import ThemeName
 from tests.factories.dashboards import bar
+from tests.factories.listener import listening
 from tests.fixtures.patience import eventually
 
 pytestmark = pytest.mark.anyio
@@ -34,33 +33,6 @@ async def pictures(anyio_backend: object) -> AsyncIterator[Pictures]:
 def page(chart: dict[str, Any], png: bool = False, rows: list[dict[str, Any]] = ROWS, **more: Any) -> PageOfCards:
     card = Card(0, 0, 400, 300, more.pop("title", "A title"), chart=chart, rows=rows, **more)
     return PageOfCards(400, 300, ThemeName.LIGHT, [card], png=png)
-
-
-class Listener:
-    """Counts who connects, on loopback."""
-
-    def __init__(self, server: socket.socket) -> None:
-        self.port = server.getsockname()[1]
-        self.callers = 0
-        self._server = server
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._server.accept()
-            except OSError:
-                return
-            self.callers += 1
-            connection.close()
-
-
-@contextmanager
-def listening() -> Iterator[Listener]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        listener = Listener(server)
-        yield listener
-        server.shutdown(socket.SHUT_RDWR)
 
 
 def hostile(address: str) -> dict[str, dict[str, Any]]:
