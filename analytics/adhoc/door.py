@@ -268,9 +268,7 @@ class SqlDoor:
 
         Raises SqlRefusedError, InvalidRequestError, or MetadataUnavailableError if what a name stands for cannot be known.
         """
-        checked = await self.checked(sql, project_id)
-        bound = {**bind(checked.parameters, values), **checked.constants}
-        return CheckedSql(checked.sql, tuple(checked.tables), bound, Sources(checked.reads, checked.makes_rows), checked.named)
+        return with_bound(await self.checked(sql, project_id), values)
 
     async def checked(self, sql: str, project_id: str | None = None, drafts: Mapping[str, NamedSource] | None = None) -> CheckedQuery:
         """The statement if it may run, its parameters still without values. `drafts` stand in the place of what has their names.
@@ -352,6 +350,12 @@ class SqlDoor:
 async def _held_until_over(query: RunningSql, held: AsyncExitStack) -> None:
     async with held:
         await anyio.to_thread.run_sync(query.join, None, abandon_on_cancel=True)
+
+
+def with_bound(checked: CheckedQuery, values: Mapping[str, Any]) -> CheckedSql:
+    """A checked statement with these values. Raises InvalidRequestError."""
+    bound = {**bind(checked.parameters, values), **checked.constants}
+    return CheckedSql(checked.sql, tuple(checked.tables), bound, Sources(checked.reads, checked.makes_rows), checked.named)
 
 
 def engine_limits(policy: SqlPolicy) -> SqlLimits:

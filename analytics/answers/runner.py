@@ -18,6 +18,7 @@ from analytics.adhoc.door import CheckedSql, WantedSql
 from analytics.adhoc.formats import Format
 from analytics.adhoc.queries import AdhocQueries, source_of
 from analytics.answers.answer import Answer, AnswerMeta
+from analytics.answers.checked import CheckedTexts
 from analytics.answers.parameters import given_values, with_values
 from analytics.answers.trends_body import TrendsQuestion
 from analytics.answers.volatile import is_volatile
@@ -81,6 +82,7 @@ class Answers:
     def __init__(self, queries: AdhocQueries, questions: Questions, clock: Clock, cache: AnswerCache | None = None) -> None:
         """Without a cache each question is computed."""
         self._queries = queries
+        self._texts = CheckedTexts(queries.door)
         self._questions = questions
         self._clock = clock
         self._cache = cache
@@ -102,7 +104,7 @@ class Answers:
         """The statement of a question in SQL with its values, as it would run. Raises SqlRefusedError, InvalidRequestError, StoreError."""
         question = asked.question
         values = given_values(question, _with_days(asked))
-        return await self._queries.door.check(question.sql, values, asked.project.id)
+        return await self._texts.check(question.sql, values, asked.project.id)
 
     def trend_spec(self, asked: Asked) -> TrendSpec:
         """The trend that is asked for, with its values. Raises InvalidRequestError."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from analytics.errors import FieldError, TimeRangeError
@@ -115,6 +116,7 @@ def resolve_range(
     return TimeRange(start, end)
 
 
+@lru_cache(maxsize=128)  # a dashboard asks for the same again and again, and hours of a month take a millisecond and more
 def calendar_buckets(span: TimeRange, interval: Interval, zone: ZoneInfo, week_start: WeekStart = WeekStart.MONDAY) -> Buckets:
     """Every bucket of the zone's calendar that touches `span`. Raises TimeRangeError above MAX_BUCKETS."""
     starts: list[datetime] = []
