@@ -193,9 +193,7 @@ def hostile(address: str) -> dict[str, dict[str, Any]]:
     elsewhere = {"data": {"url": address}, "key": "event"}
     return {
         "an address to fetch": dashboard(tile("a", sql(), {**bar(), "data": {"url": address}})),
-        "an address to look up": dashboard(
-            tile("a", sql(), {**bar(), "transform": [{"lookup": "event", "from": {"data": {"url": address}}}]})
-        ),
+        "an address to look up": dashboard(tile("a", sql(), {**bar(), "transform": [{"lookup": "event", "from": elsewhere}]})),
         "an expression": dashboard(tile("a", sql(), {**bar(), "transform": [{"calculate": "1", "as": "x"}]})),
         "a link": dashboard(tile("a", sql(), {**bar(), "mark": {"type": "bar", "href": address}})),
         "an image": dashboard(tile("a", sql(), {"mark": "image", "encoding": {"url": {"value": address}}})),
