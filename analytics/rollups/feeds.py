@@ -18,7 +18,7 @@ from analytics.errors import AnalyticsError
 from analytics.rollups.tables import OwnTable, OwnTables
 from analytics.warehouse.failures import error_code, is_at_fault
 
-_BLAMED = re.compile(r"pushing to view (?:`?[\w-]+`?\.)?`?(analyst_table_\d\d)_feed\b")
+_BLAMED = re.compile(r"while pushing to view [^\n]*?(analyst_table_\d\d)_feed\b")
 _NAME = re.compile(r"\(([A-Z][A-Z0-9_]+)\)")
 _VALUE = "A value could not be read as the type that the SQL asks for; functions that end in OrNull or OrZero take any value."
 _WORDS: Mapping[int, str] = {
@@ -77,12 +77,13 @@ class OwnFeeds:
         self.on_failure(table.rollup_id, reason)
 
     def blame(self, error: AnalyticsError) -> bool:
-        found = _BLAMED.search(f"{error.detail} {error.__cause__}")
-        if found is None:
+        # The last one: before it there may stand a value of an event, which may say anything.
+        found = _BLAMED.findall(str(error.__cause__ or error.detail))
+        if not found:
             return False
-        table = self.tables.find(found[1])
+        table = self.tables.find(found[-1])
         if table is None:
-            self.tables.unfeed(found[1])
+            self.tables.unfeed(found[-1])
         else:
             self.fail(table, reason_of(error))
         return True

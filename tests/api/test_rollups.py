@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from analytics.fence.catalog import SqlCatalog
+from analytics.metadata import rollups
+from analytics.rollups import making
 from analytics.rollups.plan import RollupPlan
 from analytics.rollups.tables import OwnTables
 from tests.factories.sent_events import send_events
@@ -161,3 +163,85 @@ async def test_a_rollup_that_fails_on_an_event_keeps_nobodys_events_from_being_s
     for of in (project, other):
         truth = await asked(api, of, f"SELECT * FROM ({DAILY}) ORDER BY ALL")
         assert [[str(row[0]), *row[1:]] for row in await kept(api, of)] == truth
+
+
+async def test_an_erased_person_is_counted_in_no_rollup_and_named_in_none(api: Api) -> None:
+    project = await api.make_project()
+    path = f"/v1/projects/{project['slug']}"
+    person = "erase-me-93f1"
+    theirs = [{**event, "event_id": f"p-{number}", "user_id": person} for number, event in enumerate(lessons(12))]
+    await send_events(api, project, [*lessons(40), *lessons(10, "2026-09-30"), *theirs])
+    await make(api, project)
+    await make(api, project, f"SELECT event, countIf(user_id = '{person}') AS n FROM events GROUP BY event", "names_them")
+    await until(api, project, "daily", "active")
+    before = await kept(api, project)
+    asked_for = await api.owner.post(f"{path}/erasures", {"user_id": person})
+    assert asked_for.status_code == 202, asked_for.text
+
+    async def finished() -> bool:
+        return (await api.owner.get(f"{path}/erasures/{asked_for.json()['id']}")).json()["status"] == "finished"
+
+    await eventually(finished, "the end of the erasure")
+    truth = await asked(api, project, f"SELECT * FROM ({DAILY}) ORDER BY ALL")
+    after = [[str(row[0]), *row[1:]] for row in await kept(api, project)]
+    assert after == truth
+    assert sum(row[3] for row in before) - sum(row[3] for row in after) == 8  # two of three were no noise
+    assert (await state_of(api, project, "daily"))["state"] == "active"
+    assert (await api.owner.get(f"{path}/rollups/names_them")).status_code == 404
+    texts = "SELECT count() FROM system.tables WHERE position(concat(create_table_query, comment), {person:String}) > 0"
+    assert (await asyncio.to_thread(api.services.warehouse.query, texts, {"person": person})).rows[0][0] == 0
+
+
+async def test_a_rollup_that_differs_from_the_events_is_found_and_put_right_by_reconciliation(api: Api) -> None:
+    project = await api.make_project()
+    await send_events(api, project, lessons(60) + lessons(9, "2026-09-30"))
+    await make(api, project)
+    await until(api, project, "daily", "active")
+    truth = await kept(api, project)
+    physical = (await api.services.metadata.rollups.find(project["id"], "daily")).physical
+    warehouse = api.services.warehouse
+    for sabotage in (
+        f"ALTER TABLE {physical} DROP PARTITION ID '202609'",
+        f"INSERT INTO {physical} SELECT * FROM {physical} WHERE event = 'lesson_started'",
+    ):
+        await asyncio.to_thread(warehouse.command, sabotage, settings={"insert_deduplicate": 0})
+    assert await kept(api, project) != truth
+    wanted = (await api.owner.post("/v1/reconciliations", {})).json()
+
+    async def ended() -> dict[str, Any] | None:
+        record = (await api.owner.get(f"/v1/reconciliations/{wanted['id']}")).json()
+        return record if record["status"] in ("finished", "failed") else None
+
+    record = await eventually(ended, "the end of the reconciliation")
+    assert (record["status"], record["drift"]["own_rollups"]) == ("finished", 26)  # 6 of a day that was gone, 20 that were there twice
+    assert await kept(api, project) == truth
+    assert 'analytics_reconcile_drift_rows{table="own_rollups"} 26.0' in (await api.nobody.get("/metrics")).text
+
+
+async def test_names_are_the_projects_own_and_cannot_be_had_twice(api: Api) -> None:
+    project, other = await api.make_project(), await api.make_project()
+    path = f"/v1/projects/{project['slug']}"
+    made = await make(api, project, "SELECT event, count() AS n FROM events GROUP BY event", "mine")
+    for sql in ("SELECT * FROM mine", "SELECT * FROM analyst_table_00", "SELECT * FROM analyst_table_00_feed"):
+        refused = await api.owner.post(f"/v1/projects/{other['slug']}/sql", {"sql": sql})
+        assert (refused.status_code, refused.json()["code"]) == (400, "unknown-table")
+    again = {"name": "mine", "sql": made["sql"]}
+    assert (await api.owner.post(f"{path}/rollups", again)).status_code == 409
+    for name in ("events", "fence_x", "Mine", "x y", "users"):
+        assert (await api.owner.post(f"{path}/rollups", {**again, "name": name})).status_code == 422
+    over = {"name": "over", "sql": "SELECT event, sum(n) AS n FROM mine GROUP BY event"}
+    assert (await api.owner.post(f"{path}/rollups", over)).json()["code"] == "unknown-table"
+
+
+async def test_rollups_are_bounded_in_number_and_in_groups(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = await api.make_project()
+    path = f"/v1/projects/{project['slug']}/rollups"
+    await send_events(api, project, lessons(60))
+    monkeypatch.setattr(making, "GROUPS_A_DAY", 10)
+    wide = {"name": "wide", "sql": "SELECT toStartOfHour(timestamp) AS hour, event, count() AS n FROM events GROUP BY hour, event"}
+    refused = await api.owner.post(path, wide)
+    assert (refused.status_code, refused.json()["limit"]) == (422, "groups")
+    monkeypatch.setattr(rollups, "MOST_OF_PROJECT", 1)
+    await make(api, project, "SELECT event, count() AS n FROM events GROUP BY event", "first")
+    refused = await api.owner.post(path, {"name": "second", "sql": "SELECT event, count() AS n FROM events GROUP BY event"})
+    assert (refused.status_code, refused.json()["limit"]) == (422, "rollups")

@@ -100,6 +100,10 @@ def test_rollups_that_are_filled_under_kills_hold_what_the_events_say(group: Gro
             group.release()
         for name in ROLLUPS:
             wait_for(lambda name=name: (asker.rollup(name) or {}).get("state") == "active", f"{name} filled", 2 * PATIENCE_SECONDS)
+        for _ in range(2):  # in the middle of a batch, with the views there
+            time.sleep(chance.random())
+            group.kill_worker()
+            group.release()
     finally:
         stop.set()
         sending.join()
