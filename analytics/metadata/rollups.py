@@ -7,6 +7,7 @@ once.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from secrets import choice
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -49,8 +50,8 @@ class Rollups:
             if count is not None and count["rollups"] >= MOST_OF_PROJECT:
                 raise LimitExceededError(f"A project has up to {MOST_OF_PROJECT} rollups.", limit="rollups")
             taken = {row["physical"] for row in await connection.all(postgres("rollups")["taken"])}
-            physical = next((table for table in pool if table not in taken), None)
-            if physical is None:
+            free = [table for table in pool if table not in taken]
+            if not free:
                 raise LimitExceededError(f"This service keeps up to {len(pool)} rollups, and has them.", limit="rollups")
             await connection.run(postgres("rollups")["take_name"], project_id=project_id, name=wanted.name)
             await connection.run(
@@ -61,7 +62,7 @@ class Rollups:
                 description=wanted.description,
                 sql=wanted.sql,
                 plan=Jsonb(dict(wanted.plan)),
-                physical=physical,
+                physical=choice(free),  # not the one that was given back last: a question may be waiting for its turn to read that
                 created_by=actor,
                 now=now,
             )
