@@ -36,6 +36,8 @@ UNRECORDED: Mapping[str, str] = {
     f"GET {_P}/queries": "shows what the team saved; each asking of it is recorded",
     f"GET {_P}/queries/{{name}}": "shows what the team saved; each asking of it is recorded",
     f"GET {_P}/queries/{{name}}/versions": "shows what the team saved; each asking of it is recorded",
+    f"GET {_P}/rollups": "shows what the team counts; each asking of it is recorded",
+    f"GET {_P}/rollups/{{name}}": "shows what the team counts; each asking of it is recorded",
     f"GET {_P}/subject-exports": "shows how far exports are; each download of one is recorded",
     f"GET {_P}/subject-exports/{{export_id}}": "shows how far an export is; each download of it is recorded",
     "GET /v1/reconciliations": "shows counts of rows",
