@@ -17,6 +17,7 @@ from analytics.ingest.decode import decode_body
 from analytics.ingest.pipeline import door_steps
 from analytics.ingest.record import event_payload
 from analytics.spool.chunk import RecordKind
+from analytics.spool.segment import Position
 from analytics.spool.spool import NewRecord, Spool
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
@@ -83,6 +84,7 @@ class Bench:
         monkeypatch.setattr(warehouse, "insert_arrow", self.held)
         self.known = KnownIds(1_000_000)
         self.told: list[tuple[int, bool]] = []
+        self.changes: list[tuple[str, int, Position]] = []
         self.wants_rest = False
         self.clock = SystemClock()
         self.writer = self.make()
@@ -98,6 +100,8 @@ class Bench:
             batch_max_wait_seconds=0.001,
             known=self.known,
             sync=False,
+            inserting=lambda token, rows: self.changes.append((f"begins {rows.num_rows}", self.held.begun, self.spool.checkpoint)),
+            inserted=lambda token: self.changes.append(("ends", self.held.begun, self.spool.checkpoint)),
             stored=lambda token, rows, at_rest: self.told.append((rows.num_rows, at_rest)),
             wants_rest=lambda: self.wants_rest,
         )
@@ -164,6 +168,16 @@ def test_the_next_batch_is_prepared_while_one_is_inserted(bench: Bench) -> None:
     bench.drained()
     assert bench.ids() == ["a", "b", "c"]
     assert [rows for rows, _ in bench.told] == [2, 1]
+
+
+def test_a_change_is_told_before_each_attempt_and_ended_after_the_insert_before_the_checkpoint(bench: Bench) -> None:
+    bench.start()
+    bench.held.fail_after = 1
+    start = bench.spool.checkpoint
+    bench.send(*events("a", "b"))
+    bench.drained()
+    assert bench.ids() == ["a", "b"]
+    assert bench.changes == [("begins 2", 0, start), ("begins 2", 1, start), ("ends", 1, start)]
 
 
 def test_nothing_of_the_next_batch_is_inserted_before_the_one_under_way_is_stored(bench: Bench) -> None:
