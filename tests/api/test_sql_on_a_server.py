@@ -1,0 +1,129 @@
+"""The routes of SQL where ClickHouse is a server: the same answers, limits and fence, with the rights of the analysts' user."""
+
+import asyncio
+import io
+import time
+from collections.abc import AsyncIterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pyarrow.parquet as pq
+import pytest
+
+from analytics.fence.server_rights import ServerRights
+from tests.factories.sent_events import send_events
+from tests.fixtures.api import Api, make_settings, started
+from tests.fixtures.clickhouse_server import PASSWORD, USER, ClickHouseServer
+from tests.fixtures.engines import _database
+from tests.fixtures.patience import PATIENCE_SECONDS
+
+pytestmark = pytest.mark.anyio
+DATABASE, ANALYST = "of the school", "analyst"
+ENDLESS = "SELECT count() FROM numbers(1000000) AS a CROSS JOIN numbers(1000000) AS b WHERE sipHash64(a.number, b.number) % 7 = 9"
+CANARY = "canary-of-the-neighbour"
+_EVENTS = [{"event": "signup", "user_id": "u-1", "properties": {"plan": "gold"}}, {"event": "login", "user_id": "u-2"}]
+
+
+@pytest.fixture(scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory, anyio_backend: object) -> AsyncIterator[ClickHouseServer]:
+    """Not started yet: its users are kept in files, which name the roles of projects."""
+    made = ClickHouseServer(tmp_path_factory.mktemp("sql-server") / "server", users="<clickhouse/>")
+    yield made
+    made.kill()
+
+
+@pytest.fixture(scope="module")
+async def api(
+    engines: Any, postgres_template: str, server: ClickHouseServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Api]:
+    with contextmanager(_database)(engines, postgres_template) as postgres_url:
+        urls = {"clickhouse_url": server.url(DATABASE), "clickhouse_readonly_url": server.url(DATABASE, ANALYST)}
+        async with started(make_settings(tmp_path_factory.mktemp("service"), postgres_url, engines.redis_url, **urls)) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+async def school(api: Api, server: ClickHouseServer) -> dict[str, Any]:
+    """A project with a neighbour, on the server that now runs."""
+    project, neighbour = await api.make_project(), await api.make_project()
+    file = ServerRights(ANALYST, PASSWORD, DATABASE, USER).users_file([project["id"], neighbour["id"]])
+    (server.folder / "users.d" / "more.xml").write_text(file, "utf-8")
+    # clickhouse-local lets the function `file` read every file; a server reads those of its user_files alone.
+    functions = server.folder / "functions"
+    functions.mkdir()
+    (functions / "function_file.sql").write_text("CREATE FUNCTION file AS (x) -> throwIf(1)", "utf-8")
+    config = f"<clickhouse><user_defined_path>{functions}/</user_defined_path></clickhouse>"
+    (server.folder / "config.d" / "functions.xml").write_text(config, "utf-8")
+    server.start()  # not on another thread: the server ends with the thread that started it
+    await eventually(lambda: api.services.sql.fence.reason is None, lambda: f"SQL is off: {api.services.sql.fence.reason}")
+    await send_events(api, project, _EVENTS)
+    await send_events(api, neighbour, [{"event": CANARY, "user_id": CANARY, "properties": {"plan": CANARY}}])
+    return project
+
+
+async def eventually(condition: Any, what: Any) -> None:
+    deadline = time.monotonic() + 2 * PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, what()
+        await asyncio.sleep(0.05)
+
+
+def path(school: dict[str, Any], rest: str = "") -> str:
+    return f"/v1/projects/{school['slug']}/sql{rest}"
+
+
+async def test_an_answer_is_as_that_of_the_embedded_engine(api: Api, school: dict[str, Any]) -> None:
+    sql = "SELECT event, properties.plan AS plan, count() AS n FROM events WHERE event != {no:String} GROUP BY event, plan ORDER BY event"
+    answer = await api.owner.post(path(school), {"sql": sql, "params": {"no": "x"}})
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["rows"] == [["login", None, 1], ["signup", "gold", 1]]
+    assert (body["truncated"], body["meta"]["source"]) == (False, "raw")
+    assert body["meta"]["rows_read"] >= 2
+
+
+async def test_files_come_over_a_connection(api: Api, api_url: str, school: dict[str, Any]) -> None:
+    question = {"sql": "SELECT number AS n FROM numbers(300000)", "max_rows": 200_000}
+    async with httpx.AsyncClient(base_url=api_url, headers=dict(api.owner.headers), timeout=PATIENCE_SECONDS) as client:
+        parquet = await client.post(path(school), json={**question, "format": "parquet"})
+        text = await client.post(path(school), json={**question, "format": "csv"})
+        failed = {"sql": "SELECT intDiv(1, toInt64(number) - 1500000) AS t, sipHash64(number) AS h FROM numbers(2000000)", "format": "csv"}
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.post(path(school), json=failed)
+    assert parquet.headers["x-truncated"] == text.headers["x-truncated"] == "true"
+    assert pq.read_table(io.BytesIO(parquet.content)).num_rows == len(text.text.splitlines()) - 1 == 200_000
+
+
+async def test_nothing_of_a_neighbour_is_seen(api: Api, school: dict[str, Any]) -> None:
+    for sql in ("SELECT * FROM events", "SELECT event, sum(events) FROM event_counts GROUP BY event", "SELECT * FROM user_days"):
+        answer = await api.owner.post(path(school), {"sql": sql})
+        assert answer.status_code == 200, answer.text
+        assert CANARY not in answer.text
+    refused = await api.owner.post(path(school), {"sql": "SELECT * FROM system.processes"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "unknown-table")
+
+
+async def test_explain_schema_and_history_answer(api: Api, school: dict[str, Any]) -> None:
+    told = (await api.owner.post(path(school, "/explain"), {"sql": "SELECT count() FROM events"})).json()
+    assert ([table["table"] for table in told["tables"]], told["limit"]) == (["events"], None)
+    schema = await api.owner.get(f"/v1/projects/{school['slug']}/schema")
+    assert "signup" in schema.text
+    assert CANARY not in schema.text
+    kept = (await api.owner.get(path(school, "/history"))).json()["items"]
+    assert "SELECT count() FROM events" in {item["sql"] for item in kept}
+
+
+async def test_a_query_is_cancelled_and_limited(api: Api, school: dict[str, Any]) -> None:
+    query_id = uuid4()
+    asking = asyncio.create_task(api.owner.post(path(school), {"sql": ENDLESS, "query_id": str(query_id)}))
+    door = api.services.sql.queries.door
+    await eventually(lambda: door.under_way, lambda: "it does not run")
+    assert (await api.owner.delete(path(school, f"/{query_id}"))).status_code == 204
+    assert (await asking).json()["code"] == "query-cancelled"
+    limited = await api.owner.put(path(school, "/limits"), {"admin": {"seconds": 1}})
+    assert limited.status_code == 200
+    answer = await api.owner.post(path(school), {"sql": ENDLESS})
+    assert (answer.status_code, answer.json()["limit"]) == (422, "seconds")
+    await eventually(lambda: not door.under_way, lambda: "it never ended")
