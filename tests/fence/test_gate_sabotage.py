@@ -113,6 +113,7 @@ def _no_type_argument(patch: Patch) -> None:
 
 def _names_of_any_kind(patch: Patch) -> None:
     patch.setattr(checker, "is_visible", lambda _char: True)
+    patch.setattr(gate, "check_characters", _nothing)  # which looks at names too
 
 
 def _computed_names(patch: Patch) -> None:
@@ -171,7 +172,7 @@ RULES = {
     "parameters of the fence are its own": Sabotage(_in_checker("RESERVED_PREFIX", "\0"), "columns/fence_parameter"),
     "parameters have one type": Sabotage(_one_type_is_enough, "columns/two_types_of_a_parameter"),
     "names can be seen": Sabotage(_names_of_any_kind, "hidden_characters/zero_width_in_alias"),
-    "hidden characters are refused": Sabotage(_attribute(gate, "_HIDDEN", frozenset()), "hidden_characters/right_to_left"),
+    "hidden characters are refused": Sabotage(_attribute(gate, "check_characters", _nothing), "hidden_characters/right_to_left"),
     "control characters are refused": Sabotage(_attribute(gate, "_check_text", _nothing), "hidden_characters/escape_sequence"),
     "only one table goes by a name": Sabotage(_attribute(Checker, "_add_source", _nothing), "columns/two_tables_of_one_name"),
     "collations are plain names": Sabotage(_attribute(Checker, "_order_by", Checker._members), "columns/collation_by_path"),
