@@ -163,6 +163,7 @@ async def test_a_password_is_asked_for_everywhere_and_guessing_is_slow(api: Api,
     assert isinstance(api.services.share_brake, SignInBrake)
     api.forget_counts()
     assert (await api.client.get(f"{base}/data", headers=with_password)).status_code == 200
+    await api.services.metadata.audit_queue.flush()
     refused = await api.owner.get("/v1/audit", params={"action": "access.refused", "limit": 1000})
     assert "share-password" in refused.text
 
