@@ -8,6 +8,7 @@ import os
 import select
 import struct
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ class FolderWatch:
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "inotify_init1")
         self._names: dict[int, str] = {}
+        self._unseen = deque[Appeared]()
         for name, folder in folders.items():
             watch: int = _libc.inotify_add_watch(self._fd, os.fsencode(folder.resolve()), _MOVED_TO | _CREATED)
             if watch < 0:
@@ -49,7 +51,12 @@ class FolderWatch:
         os.close(self._fd)
 
     def pending(self) -> Iterator[Appeared]:
-        """What has come since the last call; does not wait."""
+        """What has come since the last call; does not wait. What a caller leaves when it has seen enough is for the next call."""
+        self._read()
+        while self._unseen:
+            yield self._unseen.popleft()
+
+    def _read(self) -> None:
         while True:
             try:
                 data = os.read(self._fd, 65536)
@@ -61,11 +68,11 @@ class FolderWatch:
                 name = data[at + _HEAD.size : at + _HEAD.size + size].rstrip(b"\0")
                 at += _HEAD.size + size
                 if watch in self._names:
-                    yield Appeared(self._names[watch], os.fsdecode(name), bool(mask & _CREATED))
+                    self._unseen.append(Appeared(self._names[watch], os.fsdecode(name), bool(mask & _CREATED)))
 
     def wait(self, seconds: float) -> Iterator[Appeared]:
         """What comes within `seconds`, each at once."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            if select.select([self._fd], [], [], left)[0]:
+            if self._unseen or select.select([self._fd], [], [], left)[0]:
                 yield from self.pending()
