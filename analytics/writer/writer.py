@@ -18,13 +18,11 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from analytics.clock import Clock
 from analytics.errors import AnalyticsError, CorruptVerdictError, InsertRejectedError, SpoolFullError
 from analytics.spool.segment import Position
 from analytics.spool.spool import Spool
-from analytics.statements import clickhouse
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
 from analytics.writer.batch import Batch, Verdict, load_verdicts, other_copies, read_batch, save_verdicts, token_of
@@ -36,16 +34,13 @@ from analytics.writer.own_rollups import NoOwnRollups, OwnRollups
 from analytics.writer.prepare import enriched, to_stream
 from analytics.writer.prepared import PreparedBatch, prepared
 from analytics.writer.quarantine import find_poison, quarantined_rows, remove_quarantined
-from analytics.writer.rebuild import rebuild_known_ids
+from analytics.writer.repeat_check import RepeatCheck
 
 log = logging.getLogger(__name__)
 
 _SHORTEST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
-_SUSPECTS_A_LOOKUP = 5_000
 _LONGEST_LAST_INSERT = 10.0  # seconds a stop waits for the insert under way; what is then not checkpointed is replayed
-
-
 _GATHERING_PER_INSERT = 2.0
 _LONGEST_GATHERING = 0.35  # seconds; preparing and inserting come after it, and events are to be seen within one
 _MOST_UNDER_WAY = 2  # batches: one is inserted, one prepared
@@ -118,9 +113,7 @@ class Writer:
         self._quarantined = quarantined
         self._died = died
         self._gate = Gate()
-        self._known = known
-        self._known_since_ms = 0
-        self._began, self._began_ms = time.monotonic(), clock.now_ms()
+        self._repeat_check = RepeatCheck(warehouse, known, clock, metrics)
         self._stopping = threading.Event()
         self._drain_until = 0.0
         self._ready = False
@@ -154,8 +147,7 @@ class Writer:
 
     def state(self) -> WriterState:
         """How it is doing."""
-        horizon = self._known.filter.horizon_ms(self._steady_ms(), self._known_since_ms) / 1000 if self._ready else 0.0
-        return WriterState(self._ready, self._failing_since_ms, self._failure, horizon)
+        return WriterState(self._ready, self._failing_since_ms, self._failure, self._repeat_check.horizon_seconds)
 
     def silent_seconds(self) -> float:
         """Since when it gave no sign of life: neither began a round nor a call of the warehouse, nor saw one end. 0 if it does not run."""
@@ -218,9 +210,7 @@ class Writer:
                 break
         if unsure:
             self._complete_what_landed()
-        now = self._clock.now()
-        count, since = self._until_done(lambda: rebuild_known_ids(self._warehouse, self._known, now, self._steady_ms()))
-        self._known_since_ms = int(since.timestamp() * 1000)
+        count = self._until_done(self._repeat_check.rebuild)
         self._ready = True
         self._gate.end()
         log.info("writer.ready", extra={"known_ids": count})
@@ -297,7 +287,7 @@ class Writer:
         landed = None if before is None else self._landed(before)
         if landed is not None and landed.verdict.quarantined:
             # Copies of what is quarantined now are no repeats.
-            self._known.discard(following.ids()[0])
+            self._repeat_check.forget(following.ids()[0])
             following = self._decided(batch)
         if landed is not None and self._wants_rest():
             self._settle(landed)
@@ -347,57 +337,17 @@ class Writer:
 
     def _judge(self, batch: Batch) -> Verdict:
         """Decide which events are repeats."""
-        started = time.perf_counter()
         dropped = np.empty(0, np.uint32)
-        if batch.events is not None and batch.rows:
-            hashes = np.asarray(batch.events.column("id_hash"))
-            checks = np.asarray(batch.events.column("id_check"))
-            dropped = self._repeats(hashes, checks)
-        token = token_of(self._spool.node, batch.start, batch.end)
-        verdict = Verdict(
-            token,
+        if batch.events is not None:
+            under_way = None if self._under_way is None else self._under_way.ids()
+            dropped = self._repeat_check.repeats(batch.events, under_way, self._until_done)
+        return Verdict(
+            token_of(self._spool.node, batch.start, batch.end),
             (batch.start.segment, batch.start.offset),
             (batch.end.segment, batch.end.offset),
             batch.rows,
             dropped.astype("<u4").tobytes(),
         )
-        self._metrics.duplicate_check_seconds.observe(time.perf_counter() - started)
-        return verdict
-
-    def _repeats(self, hashes: NDArray[np.uint64], checks: NDArray[np.uint64]) -> NDArray[np.uint32]:
-        known, maybe = self._known.classify(hashes, checks)
-        suspects = np.flatnonzero(maybe)
-        if len(suspects):
-            self._metrics.dedup_suspects.inc(len(suspects))
-            stored = self._until_done(lambda: self._stored_ids(hashes[suspects], checks[suspects]))
-            if self._under_way is not None:
-                stored |= _among(hashes[suspects], checks[suspects], self._under_way.ids())
-            self._metrics.events_duplicate.labels("warehouse").inc(int(stored.sum()))
-            known = known.copy()
-            known[suspects[stored]] = True
-        self._metrics.events_duplicate.labels("recent").inc(int(known.sum()) - int(known[suspects].sum()))
-        first = first_occurrences(hashes, checks)
-        self._metrics.events_duplicate.labels("batch").inc(int((~first & ~known).sum()))
-        fresh = first & ~known
-        self._known.add(hashes[fresh], checks[fresh], self._steady_ms())
-        return np.flatnonzero(~fresh).astype(np.uint32)
-
-    def _steady_ms(self) -> int:
-        """Milliseconds that only ever go on as time does: a clock that is put right must not let ids be forgotten early."""
-        return self._began_ms + int((time.monotonic() - self._began) * 1000)
-
-    def _stored_ids(self, hashes: NDArray[np.uint64], checks: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Which of the ids the warehouse has."""
-        found = set[tuple[int, int]]()
-        wanted = np.unique(hashes)
-        for at in range(0, len(wanted), _SUSPECTS_A_LOOKUP):
-            rows = self._warehouse.query(
-                clickhouse("writer/stored_ids").text(),
-                {"hashes": wanted[at : at + _SUSPECTS_A_LOOKUP].tolist()},
-                lane="writer",
-            ).rows
-            found.update((row[0], row[1]) for row in rows)
-        return np.fromiter(((int(h), int(c)) in found for h, c in zip(hashes, checks, strict=True)), np.bool_, len(hashes))
 
     def _store(self, work: PreparedBatch, *, tried: bool, error: AnalyticsError | None = None) -> PreparedBatch:
         """Insert until it is done; the batch as it was stored in the end.
@@ -485,15 +435,13 @@ class Writer:
         hashes = np.asarray(batch.events.column("id_hash"))
         changed = verdict.with_quarantine(poisoned, error.detail).without_drops(other_copies(hashes, verdict.dropped_rows(), poisoned))
         self._until_done(lambda: save_verdicts(self._folder, [changed], self._sync))
-        self._known.discard(hashes[changed.quarantined_rows()])
+        self._repeat_check.forget(hashes[changed.quarantined_rows()])
         self._metrics.events_quarantined.inc(len(poison))
         return prepared(batch, changed)
 
     def _count(self, events: pa.RecordBatch | None) -> None:
         self._metrics.inserts.labels("stored").inc()
-        self._metrics.dedup_filter_ids.set(self._known.filter.count)
-        self._metrics.dedup_filter_bytes.set(self._known.filter.size_bytes + self._known.recent.size_bytes)
-        self._metrics.dedup_horizon_seconds.set(self.state().horizon_seconds)
+        self._repeat_check.tell_size()
         if events is None:
             return
         self._metrics.insert_rows.observe(events.num_rows)
@@ -535,11 +483,3 @@ class Writer:
             log.info("writer.warehouse_is_back")
             self._failing_since_ms = None
             self._failure = None
-
-
-def _among(
-    hashes: NDArray[np.uint64], checks: NDArray[np.uint64], others: tuple[NDArray[np.uint64], NDArray[np.uint64]]
-) -> NDArray[np.bool_]:
-    """Which of the ids are among the others."""
-    known = set(zip(others[0].tolist(), others[1].tolist(), strict=True))
-    return np.fromiter((pair in known for pair in zip(hashes.tolist(), checks.tolist(), strict=True)), np.bool_, len(hashes))
