@@ -65,8 +65,7 @@ class Group:
 
     def kill_worker(self) -> None:
         """kill -9 the worker and hold the supervisor; returns when the worker has let go of its files."""
-        os.kill(self.service.pid, signal.SIGSTOP)
-        self.kill_now(self.worker())
+        self.kill_now(self.hold())
 
     def hold(self) -> int:
         """Stop the supervisor, so that it does not see its worker die; the worker's process id."""
