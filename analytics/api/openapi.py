@@ -181,6 +181,8 @@ def _problems_of(method: str, path: str, operation: dict[str, Any]) -> list[int]
         statuses |= {404, 422}
     if operation.get("parameters"):
         statuses |= {422}
+    if any(parameter["name"] == "project" for parameter in operation.get("parameters", ())):
+        statuses |= {404}
     if "requestBody" in operation:
         statuses |= {400, 401, 403, 408, 413, 415, 422}
     if method != "get":

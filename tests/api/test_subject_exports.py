@@ -329,7 +329,7 @@ def test_bites_cover_each_day_once() -> None:
 
 
 async def test_an_id_shared_by_too_many_is_refused_with_a_reason(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analytics.privacy.exporting.MOST_IDS", 3)
+    monkeypatch.setattr("analytics.privacy.links.MOST_IDS", 3)
     project = await api.make_project()
     await send_events(api, project, [{"event": "$identify", "user_id": f"u-{n}", "anonymous_id": "kiosk"} for n in range(5)])
     record = await exported(api, project, {"user_id": "u-0"})
