@@ -122,12 +122,13 @@ async def run_saved_query(name: SavedName, wanted: RunQuestion, access: MayRead,
 
 @router.put("/{name}/publication")
 async def publish_query(
-    name: SavedName, wanted: Publication, access: MayEdit, services: OpenServices, response: Response
+    name: SavedName, access: MayEdit, services: OpenServices, response: Response, wanted: Publication | None = None
 ) -> SavedQueryAnswer:
     """Let it be read at its endpoint, by members and by tokens with the scope `endpoint:NAME`."""
     saved = await services.metadata.saved_queries.find(access.project.id, name)
     await checked_draft(services, access, saved.question, saved.description, name)  # who publishes must be allowed to ask it
-    return _told(await services.metadata.saved_queries.publish(access.actor, access.project.id, name, wanted.max_age_seconds), response)
+    max_age_seconds = (wanted or Publication()).max_age_seconds
+    return _told(await services.metadata.saved_queries.publish(access.actor, access.project.id, name, max_age_seconds), response)
 
 
 @router.delete("/{name}/publication", status_code=204)
