@@ -186,7 +186,7 @@ async def _errors_as_ours() -> AsyncGenerator[None]:
         raise ConflictError("That exists already.") from error
     except psycopg.errors.ForeignKeyViolation as error:
         raise ConflictError("That changed in between; ask again.") from error
-    except psycopg.DataError as error:  # such as a NUL in a text
+    except (psycopg.DataError, UnicodeEncodeError) as error:  # a NUL in a text, or half of a surrogate pair
         raise InvalidRequestError("A value cannot be stored.") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         _log.warning("postgresql failed", error=" ".join(str(error).split())[:300])

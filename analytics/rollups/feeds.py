@@ -29,7 +29,7 @@ _WORDS: Mapping[int, str] = {
     41: _VALUE,
     70: _VALUE,
     72: _VALUE,
-    153: "Something was divided by zero.",
+    153: "Something was divided by zero, or the least number there is by -1.",
     158: "It has more groups than a rollup may.",
     159: "It took longer than it may.",
     241: "It needed more memory than it may have.",

@@ -49,6 +49,14 @@ async def test_a_body_that_cannot_be_used_says_why(api: Api, body: bytes, header
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
+async def test_half_a_surrogate_pair_is_a_wrong_value_wherever_it_would_be_stored_or_looked_for(api: Api) -> None:
+    path = f"/v1/projects/{(await api.make_project())['slug']}"
+    alert = b'{"name": "\\ud800", "question": {"kind": "sql", "sql": "SELECT 1 AS n"}, "condition": {"kind": "no_data"}}'
+    stored = await api.owner.post(f"{path}/alerts", content=alert, headers=JSON)
+    looked_for = await api.owner.get(f"{path}/queries?cursor=WyJcdWQ4MDAiXQ")
+    assert [(one.status_code, one.json()["code"]) for one in (stored, looked_for)] == [(422, "invalid-request")] * 2
+
+
 async def test_a_body_of_unknown_length_is_bounded_too(api: Api) -> None:
     async def endless() -> object:
         for _ in range(100):
