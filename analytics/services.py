@@ -18,6 +18,7 @@ import structlog
 from analytics.answers.kept import KeptAnswers
 from analytics.answers.runner import Answers
 from analytics.answers.saving import Saving
+from analytics.answers.uses import SourcesInTexts
 from analytics.background import running
 from analytics.cache.answers import QUIET_SECONDS, AnswerStore
 from analytics.cache.connection import Cache
@@ -121,6 +122,7 @@ class Services:
     boards: Boards
     pictures: Pictures
     saving: Saving
+    sources_in_texts: SourcesInTexts
     sql_history_keep: timedelta
 
 
@@ -308,6 +310,7 @@ async def open_services(
             boards=Boards(answers, metadata.saved_queries, clock),
             pictures=pictures,
             saving=Saving(sql.queries.door, answers),
+            sources_in_texts=SourcesInTexts(metadata.source_uses, sql.queries.door),
             rollups=rollups,
             sql_history_keep=timedelta(days=settings.sql_history_days),
         )

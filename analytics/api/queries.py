@@ -76,8 +76,9 @@ async def change_saved_query(
 
 @router.delete("/{name}", status_code=204)
 async def delete_saved_query(name: SavedName, access: MayEdit, services: OpenServices, if_match: IfMatch = None) -> None:
-    """Remove it with all versions. 409 while another saved query reads it."""
+    """Remove it with all versions. 409 while a saved query, an alert or a dashboard asks it; `detail` says which."""
     revision = revision_of(if_match, needed=False)
+    await services.sources_in_texts.require_unread(access.project.id, name)
     await services.metadata.saved_queries.delete(access.actor, access.project.id, name, revision)
 
 

@@ -52,5 +52,6 @@ async def resume_rollup(name: str, access: MayEdit, services: OpenServices) -> R
 
 @router.delete("/{name}", status_code=204)
 async def drop_rollup(name: str, access: MayEdit, services: OpenServices) -> None:
-    """Drop it: its name is free at once, its rows are gone soon."""
+    """Drop it: its name is free at once, its rows are gone soon. 409 while a saved query, an alert or a dashboard asks it."""
+    await services.sources_in_texts.require_unread(access.project.id, name)
     await services.rollups.drop(access.actor, access.project.id, name)

@@ -18,6 +18,7 @@ from analytics.domain.question import Question, question_of
 from analytics.errors import ConflictError, LimitExceededError, NotFoundError
 from analytics.metadata.pool import Change, Connection, Database, Row
 from analytics.metadata.secrets import make_id
+from analytics.metadata.source_uses import hold_names
 from analytics.metadata.storable import storable
 from analytics.statements import postgres
 
@@ -96,6 +97,7 @@ class Alerts:
             counted = await connection.one(_sql("count"), project_id=project_id)
             if counted is not None and counted["alerts"] >= MOST_OF_A_PROJECT:
                 raise LimitExceededError(f"A project has up to {MOST_OF_A_PROJECT} alerts.", limit="alerts")
+            await hold_names(connection, project_id, [draft.saved_query] if draft.saved_query else [])
             return _alert(_there(await connection.one(_sql("insert"), **self._values(actor, project_id, alert_id, draft))))
 
     async def find(self, project_id: str, alert_id: str) -> Alert:
@@ -116,6 +118,7 @@ class Alerts:
         """What it is from now on: it begins anew, and what fired is resolved. Raises NotFoundError, ConflictError for a lost race."""
         async with self._database.change(Change(actor, "alert.update", alert_id, project_id, after=_said(draft))) as connection:
             before = await _locked(connection, project_id, alert_id, revision)
+            await hold_names(connection, project_id, [draft.saved_query] if draft.saved_query else [])
             row = await connection.one(_sql("update"), **self._values(actor, project_id, alert_id, draft))
             await self._resolve(connection, before, "changed" if draft.enabled else "disabled")
             return _alert(_there(row))

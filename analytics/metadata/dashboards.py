@@ -14,6 +14,7 @@ from analytics.clock import Clock
 from analytics.errors import ConflictError, NotFoundError
 from analytics.metadata.pool import Change, Database, Row
 from analytics.metadata.secrets import make_id
+from analytics.metadata.source_uses import hold_what_is_there
 from analytics.metadata.storable import storable
 from analytics.statements import postgres
 
@@ -49,6 +50,7 @@ class Dashboards:
             counted = await connection.one(postgres("dashboards")["count"], project_id=project_id)
             if counted is not None and counted["dashboards"] >= MOST:
                 raise ConflictError(f"A project may have {MOST:,} dashboards.")
+            await hold_what_is_there(connection, project_id, _saved_questions(kept))
             await connection.run(
                 postgres("dashboards")["insert"], id=made.id, project_id=project_id, name=made.name, document=Jsonb(kept), now=now
             )
@@ -77,6 +79,7 @@ class Dashboards:
         kept: dict[str, Any] = storable(dict(document))
         change = Change(actor, "dashboard.update", read.id, read.project_id, before=_told(read.document), after=_told(kept))
         async with self._database.change(change) as connection:
+            await hold_what_is_there(connection, read.project_id, _saved_questions(kept))
             row = await connection.one(
                 postgres("dashboards")["update"],
                 project_id=read.project_id,
@@ -116,6 +119,12 @@ class Dashboards:
 
 def _dashboard(row: Row) -> Dashboard:
     return Dashboard(**row)
+
+
+def _saved_questions(document: Mapping[str, Any]) -> list[str]:
+    """The names of the saved questions that its tiles ask; one that is gone since is that tile's error."""
+    questions = [tile["question"] for tile in document["tiles"]]
+    return [question["saved"] for question in questions if "saved" in question]
 
 
 def _told(document: Mapping[str, Any]) -> dict[str, Any]:

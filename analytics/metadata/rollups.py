@@ -18,6 +18,7 @@ from analytics.errors import ConflictError, LimitExceededError, NotFoundError
 from analytics.metadata.claims import SPACE, Job
 from analytics.metadata.pool import Change, Database, Row
 from analytics.metadata.secrets import make_id
+from analytics.metadata.source_uses import require_unnamed
 from analytics.statements import postgres
 
 
@@ -86,7 +87,7 @@ class Rollups:
         return [_rollup(row) for row in rows]
 
     async def turn(self, actor: str, project_id: str, name: str, state: RollupState, before: Sequence[RollupState]) -> Rollup:
-        """Pause, resume or drop it. Raises NotFoundError, or ConflictError if it is in none of the states `before`."""
+        """Pause, resume or drop it. Raises NotFoundError, ConflictError: in none of the states `before`, or to be dropped but asked."""
         known = await self.find(project_id, name)
         change = Change(actor, f"rollup.{_VERBS[state]}", known.id, project_id, before={"name": name, "state": str(known.state)})
         async with self._database.change(change) as connection:
@@ -101,6 +102,7 @@ class Rollups:
             if turned is None:
                 raise ConflictError(f"The rollup is {known.state}.")
             if state is RollupState.DROPPING:
+                await require_unnamed(connection, project_id, name)
                 await connection.run(postgres("rollups")["leave_name"], project_id=project_id, name=name)
         return known if state is RollupState.DROPPING else await self.find(project_id, name)
 

@@ -14,6 +14,7 @@ from analytics.clock import Clock
 from analytics.domain.question import Question, question_of
 from analytics.errors import ConflictError, LimitExceededError, NotFoundError
 from analytics.metadata.pool import Change, Connection, Database, Row
+from analytics.metadata.source_uses import hold_names, require_unnamed
 from analytics.statements import postgres
 
 KIND = "query"
@@ -83,6 +84,7 @@ class SavedQueries:
         change = Change(actor, "query.create", name, project_id, after=_said(draft))
         async with self._database.change(change) as connection:
             await connection.run(_sql("take_name"), project_id=project_id, name=name, kind=KIND)
+            await hold_names(connection, project_id, draft.reads)
             counted = await connection.one(_sql("count"), project_id=project_id)
             if counted is not None and counted["queries"] >= MOST_OF_A_PROJECT:
                 raise LimitExceededError(f"A project has up to {MOST_OF_A_PROJECT:,} saved queries.", limit="saved_queries")
@@ -105,6 +107,7 @@ class SavedQueries:
         """The next version, if it still stands at `revision` (None: whatever it is). Raises NotFoundError, ConflictError."""
         change = Change(actor, "query.update", name, project_id, after=_said(draft))
         async with self._database.change(change) as connection:
+            await hold_names(connection, project_id, draft.reads)
             row = await connection.one(_sql("update"), **self._values(actor, project_id, name, draft), revision=revision)
             if row is None:
                 await _lost(connection, project_id, name)
@@ -114,14 +117,12 @@ class SavedQueries:
         return saved
 
     async def delete(self, actor: str, project_id: str, name: str, revision: int | None) -> None:
-        """Remove one with its versions. Raises NotFoundError, ConflictError also while others read it."""
+        """Remove one with its versions. Raises NotFoundError, ConflictError also while saved queries, alerts or tiles ask it."""
         async with self._database.change(Change(actor, "query.delete", name, project_id)) as connection:
             standing = _there(await connection.one(_sql("lock"), project_id=project_id, name=name))
             if revision is not None and standing["revision"] != revision:
                 await _lost(connection, project_id, name)
-            readers = await connection.all(_sql("readers"), project_id=project_id, name=name)
-            if readers:
-                raise ConflictError(f"It is read by {', '.join(row['name'] for row in readers[:5])}.")
+            await require_unnamed(connection, project_id, name)
             await connection.run(_sql("leave_name"), project_id=project_id, name=name, kind=KIND)
 
     async def publish(self, actor: str, project_id: str, name: str, max_age_seconds: float) -> SavedQuery:

@@ -30,6 +30,7 @@ from analytics.metadata.rollups import Rollups
 from analytics.metadata.saved_queries import SavedQueries
 from analytics.metadata.secrets import Passwords
 from analytics.metadata.signing_keys import SigningKeys
+from analytics.metadata.source_uses import SourceUses
 from analytics.metadata.sql_history import SqlHistory
 from analytics.metadata.sql_limits import SqlLimitChanges
 from analytics.metadata.subject_exports import SubjectExports
@@ -69,6 +70,7 @@ class Metadata:
     dashboards: Dashboards
     dashboard_shares: DashboardShares
     rollups: Rollups
+    source_uses: SourceUses
 
 
 @asynccontextmanager
@@ -118,6 +120,7 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_
                 Dashboards(database, clock),
                 DashboardShares(database, passwords, clock),
                 Rollups(database, clock),
+                SourceUses(database),
             )
 
 

@@ -61,12 +61,6 @@ WHERE project_id = %(project_id)s AND name > %(after)s
 ORDER BY name
 LIMIT %(limit)s;
 
--- name: readers
--- The names of those whose text reads a name as a table.
-SELECT name FROM saved_queries
-WHERE project_id = %(project_id)s AND reads @> ARRAY[%(name)s::text] AND name != %(name)s
-ORDER BY name;
-
 -- name: reachable
 -- The SQL behind some names, and behind all names in it.
 WITH RECURSIVE reached AS

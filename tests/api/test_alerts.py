@@ -167,9 +167,11 @@ async def test_a_check_that_fails_says_why_and_changes_no_state(watch: Watch) ->
     await send_events(watch.api, watch.project, [{"event": "signup", "user_id": "u"}])
     alert = await watch.make(question=None, query="watched", params={})
     await watch.look_until(alert, "firing")
-    assert (await watch.editor.delete(f"{queries}/watched")).status_code == 204
+    broken = {"question": {"kind": "sql", "sql": "SELECT intDiv(count(), 0) AS n FROM events"}}
+    headers = {**watch.editor.headers, "if-match": "*"}
+    assert (await watch.api.client.put(f"{queries}/watched", json=broken, headers=headers)).status_code == 200
     failed = await watch.look(alert)
-    assert (failed["state"], failed["last_error"]) == ("firing", "not-found")
+    assert (failed["state"], failed["last_error"]) == ("firing", "sql-failed")
     assert await watch.history(alert) == [("firing", "checked")]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.factories.dashboards import bar, dashboard, tile
 from tests.factories.sent_events import send_events
 from tests.fixtures.api import Api, Caller
 
@@ -132,6 +133,49 @@ async def test_a_deleted_query_is_gone_with_its_versions_and_its_name_is_free(sc
     for gone in ("", "/versions"):
         assert (await school.viewer.get(f"{path}{gone}")).status_code == 404
     assert (await school.save(sql("SELECT 2"), name="for-a-while"))["version"] == 1
+
+
+async def test_what_is_asked_by_its_name_cannot_be_deleted_and_is_told_what_asks_it(school: School) -> None:
+    await school.save(sql("SELECT count() AS n FROM events"), name="asked")
+    daily = {"name": "asked-daily", "sql": "SELECT toDate(timestamp) AS day, count() AS n FROM events GROUP BY day"}
+    assert (await school.editor.post(f"{school.path}/rollups", daily)).status_code == 201
+    text = sql("SELECT sum(n) AS n FROM asked CROSS JOIN `asked-daily`")
+    condition = {"kind": "threshold", "comparison": "gt", "value": 100}
+    users = [
+        ("queries", {"name": "asking", "question": text}, ("asked", "asked-daily")),
+        ("alerts", {"name": "named", "query": "asked", "condition": condition}, ("asked",)),
+        ("alerts", {"name": "in its text", "question": text, "condition": condition}, ("asked", "asked-daily")),
+        ("dashboards", dashboard(tile("named", {"saved": "asked"}, bar("n", "n"))), ("asked",)),
+        ("dashboards", dashboard(tile("in-its-text", text, bar("n", "n"))), ("asked", "asked-daily")),
+    ]
+    paths = {"asked": f"{school.path}/queries/asked", "asked-daily": f"{school.path}/rollups/asked-daily"}
+    for kind, body, names in users:
+        made = await school.editor.post(f"{school.path}/{kind}", body)
+        assert made.status_code == 201, made.text
+        known = made.json().get("id", "asking")
+        for name in names:
+            refused = await school.editor.delete(paths[name])
+            assert (refused.status_code, known in refused.json()["detail"]) == (409, True), (kind, refused.text)
+        assert (await school.editor.delete(f"{school.path}/{kind}/{known}")).status_code == 204
+    mentioned = await school.editor.post(
+        f"{school.path}/alerts", {"name": "asked", "question": sql("SELECT 'asked'"), "condition": condition}
+    )
+    assert mentioned.status_code == 201
+    for path in paths.values():
+        assert (await school.editor.delete(path)).status_code == 204
+
+
+async def test_of_a_deletion_and_an_alert_at_the_same_time_one_is_refused(school: School) -> None:
+    body = {"name": "racing", "query": "raced-for", "condition": {"kind": "no_data"}}
+    for _ in range(8):
+        await school.save(sql("SELECT 1 AS n"), name="raced-for")
+        made, gone = await asyncio.gather(
+            school.editor.post(f"{school.path}/alerts", body), school.editor.delete(f"{school.path}/queries/raced-for")
+        )
+        assert (made.status_code, gone.status_code) in ((201, 409), (404, 204), (409, 204))
+        if made.status_code == 201:
+            assert (await school.editor.delete(f"{school.path}/alerts/{made.json()['id']}")).status_code == 204
+            assert (await school.editor.delete(f"{school.path}/queries/raced-for")).status_code == 204
 
 
 @pytest.mark.parametrize(
