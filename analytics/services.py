@@ -16,6 +16,7 @@ import anyio.to_thread
 import structlog
 
 from analytics.answers.kept import KeptAnswers
+from analytics.answers.named_tables import NamedTables
 from analytics.answers.runner import Answers
 from analytics.answers.saving import Saving
 from analytics.answers.uses import SourcesInTexts
@@ -123,6 +124,7 @@ class Services:
     pictures: Pictures
     saving: Saving
     sources_in_texts: SourcesInTexts
+    named_tables: NamedTables
     sql_history_keep: timedelta
 
 
@@ -311,6 +313,7 @@ async def open_services(
             pictures=pictures,
             saving=Saving(sql.queries.door, answers),
             sources_in_texts=SourcesInTexts(metadata.source_uses, sql.queries.door),
+            named_tables=NamedTables(metadata.saved_queries, metadata.rollups, sql.queries.door),
             rollups=rollups,
             sql_history_keep=timedelta(days=settings.sql_history_days),
         )

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from analytics.adhoc.door import SqlDoor, WantedSql
@@ -43,6 +43,9 @@ PERSONAL_COLUMNS = PERSONAL | {
 }
 
 
+TableKind = Literal["built-in", "saved-query", "rollup"]
+
+
 @dataclass(frozen=True, slots=True)
 class SchemaColumn:
     """A column with what it holds here."""
@@ -56,11 +59,12 @@ class SchemaColumn:
 
 @dataclass(frozen=True, slots=True)
 class SchemaTable:
-    """A table."""
+    """A table. `kind`: built-in, saved-query or rollup."""
 
     name: str
     description: str
     columns: Sequence[SchemaColumn]
+    kind: TableKind = "built-in"
 
 
 @dataclass(frozen=True, slots=True)

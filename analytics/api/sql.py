@@ -55,11 +55,17 @@ async def explain_sql(question: SqlQuestion, access: MayRunSql, services: OpenSe
 
 @router.get("/schema")
 async def read_schema(access: MayRunSql, services: OpenServices) -> SchemaAnswer:
-    """Tables, columns and properties, with samples of this project's values; of personal columns only for who may see persons."""
+    """Tables, columns and properties, with samples of this project's values; of personal columns only for who may see persons.
+
+    The project's rollups and saved queries are among the tables, of these the first 100 without parameters that must be given.
+    """
     personal_data = access.may(Permission.READ_EVENTS)
     project_id = access.project.id
     await services.metadata.audit.record(Change(access.actor, "sql.schema", project_id, project_id, after={"personal": personal_data}))
-    return SchemaAnswer.model_validate(await services.sql.schema.of(access.project, access.principal, access.actor, personal_data))
+    found = await services.sql.schema.of(access.project, access.principal, access.actor, personal_data)
+    policy = await services.sql.queries.policy(access.principal, access.project)
+    named = await services.named_tables.of(access.project, access.actor, policy)
+    return SchemaAnswer.model_validate({"tables": [*found.tables, *named], "properties": found.properties})
 
 
 @router.get("/sql/history")

@@ -165,6 +165,25 @@ async def test_what_is_asked_by_its_name_cannot_be_deleted_and_is_told_what_asks
         assert (await school.editor.delete(path)).status_code == 204
 
 
+async def test_the_schema_lists_what_the_project_named_with_its_columns(school: School, other: School) -> None:
+    await school.save(sql("SELECT date, uniq(person) AS people FROM events GROUP BY date"), name="people-a-day", description="People.")
+    await school.save(sql("SELECT {n:UInt8} AS n", {"name": "n", "type": "UInt8"}), name="needs-a-value")
+    await school.save(sql("SELECT 1 AS n"), name="loses-it")
+    broken = await school.save(sql("SELECT n FROM `loses-it`"), name="broken")
+    assert (await school.change("loses-it", sql("SELECT 2 AS other"), "*")).status_code == 200
+    daily = {"name": "lessons-daily", "sql": "SELECT toDate(timestamp) AS day, count() AS n FROM events GROUP BY day"}
+    assert (await school.editor.post(f"{school.path}/rollups", daily)).status_code == 201
+    shown = (await school.analyst.get(f"{school.path}/schema")).json()["tables"]
+    tables = {table["name"]: (table["kind"], [(one["name"], one["type"]) for one in table["columns"]]) for table in shown}
+    assert tables["people-a-day"] == ("saved-query", [("date", "Date"), ("people", "UInt64")])
+    assert tables["lessons-daily"] == ("rollup", [("day", "Date"), ("n", "UInt64")])
+    assert tables[broken["name"]] == ("saved-query", [])
+    assert tables["events"][0] == "built-in"
+    assert "needs-a-value" not in tables  # no SQL can give it one
+    assert (await school.editor.delete(f"{school.path}/rollups/lessons-daily")).status_code == 204
+    assert "people-a-day" not in (await other.analyst.get(f"{other.path}/schema")).text
+
+
 async def test_of_a_deletion_and_an_alert_at_the_same_time_one_is_refused(school: School) -> None:
     body = {"name": "racing", "query": "raced-for", "condition": {"kind": "no_data"}}
     for _ in range(8):

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from pydantic import ConfigDict, Field, RootModel, StrictBool, StrictInt, StringConstraints
 
 from analytics.adhoc.formats import Format
+from analytics.adhoc.schema import TableKind
 from analytics.api.schemas.base import Answer, Body, UtcTime
 from analytics.api.schemas.trends import MetaAnswer
 
@@ -117,9 +118,10 @@ class SchemaColumnAnswer(Answer):
 
 
 class SchemaTableAnswer(Answer):
-    """A table."""
+    """A table. Saved queries and rollups of the project stand in FROM by their names; their columns have no samples."""
 
     name: str
+    kind: TableKind
     description: str
     columns: list[SchemaColumnAnswer]
 
