@@ -82,11 +82,17 @@ class AdhocQueries:
         policy = await self.policy(asked.principal, project)
         await self.charge(project, asked.actor, policy)
         checked = await self._checked(asked)
-        await self.history.begin(self._kept(asked, checked.tables))
         wanted = WantedSql(asked.query_id, project.id, asked.actor, policy, checked, asked.format, asked.max_rows, explain=asked.explain)
+        async with self.kept(wanted, self._kept(asked, checked.tables)) as query:
+            yield query
+
+    @asynccontextmanager
+    async def kept(self, wanted: WantedSql, kept: SqlQuery) -> AsyncGenerator[RunningSql]:
+        """`wanted` under way as long as the block runs, in the history as `kept`. Raises as `running`."""
+        await self.history.begin(kept)
         query: RunningSql | None = None
         failure: BaseException | None = None
-        key = (project.id, asked.query_id)
+        key = (wanted.project_id, wanted.query_id)
         self._open.add(key)
         try:
             async with self.door.running(wanted) as query:
@@ -99,7 +105,7 @@ class AdhocQueries:
         finally:
             self._open.discard(key)
             self._doomed.discard(key)
-            await finished(self._ended(asked, query, failure))
+            await finished(self._ended(key, query, failure))
 
     async def cancel(self, project: Project, query_id: str, actor: str | None) -> None:
         """Have a query of this actor end, of anybody if None; nothing to do if it ended. Waits for nothing. Raises NotFoundError."""
@@ -144,7 +150,7 @@ class AdhocQueries:
             kind="sql.explain" if asked.explain else "sql.run",
         )
 
-    async def _ended(self, asked: AskedSql, query: RunningSql | None, failure: BaseException | None) -> None:
+    async def _ended(self, key: tuple[str, str], query: RunningSql | None, failure: BaseException | None) -> None:
         failure = (query.failure if query is not None else None) or failure
         status: SqlStatus = "finished"
         code = None
@@ -165,9 +171,9 @@ class AdhocQueries:
                 query.shape.truncated,
             )
         try:
-            await self.history.end(asked.project.id, asked.query_id, end)
+            await self.history.end(*key, end)
         except StoreError as error:  # the answer is what counts
-            _log.warning("the end of a query could not be kept", query_id=asked.query_id, code=error.code)
+            _log.warning("the end of a query could not be kept", query_id=key[1], code=error.code)
 
 
 def source_of(tables: Sequence[str]) -> Source:

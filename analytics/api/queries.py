@@ -117,6 +117,7 @@ async def run_saved_query(name: SavedName, wanted: RunQuestion, access: MayRead,
         max_age_seconds=wanted.max_age_seconds,
         max_rows=wanted.max_rows,
         query_id=wanted.id,
+        source=f"query:{name}",
     )
     return Response(table_json(await asker.answer(services.answers.answer(asked))), media_type="application/json")
 

@@ -75,7 +75,7 @@ async def sql_history(
     limit: PageLimit = 100,
     cursor: PageCursor = None,
 ) -> Page[SqlQueryAnswer]:
-    """One's own queries, newest first; admins see those of all."""
+    """One's own queries, newest first; admins see those of all. Saved SQL is there when it was run and computed."""
     rows = await services.sql.queries.history.page(access.project.id, _whose(access), decode_cursor_after(cursor), limit + 1)
     kept, next_cursor = cut_page(rows, limit, lambda query: (query.started_at.isoformat(), query.id))
     return Page(items=[_kept(query) for query in kept], next_cursor=next_cursor)

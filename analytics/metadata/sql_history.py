@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from analytics.audit.names import AuditNames
 from analytics.clock import Clock
-from analytics.metadata.pool import Change, Database
+from analytics.metadata.pool import Change, Connection, Database
 from analytics.metadata.storable import storable
 from analytics.statements import postgres
 
@@ -23,7 +23,10 @@ _MENTIONS_A_ROUND = 500
 
 @dataclass(frozen=True, slots=True)
 class SqlQuery:
-    """One query as it began. `statement` and `parameters` are what was sent."""
+    """One query as it began. `statement` and `parameters` are what was sent, or, where `source` says by what name it went, what was saved.
+
+    `kind` is that of the audit; None: its run is in the audit by that name.
+    """
 
     id: str
     project_id: str
@@ -33,7 +36,8 @@ class SqlQuery:
     statement: str
     parameters: Mapping[str, Any]
     tables: Sequence[str] = ()
-    kind: str = "query.sql"  # of the audit
+    kind: str | None = "query.sql"
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class KeptSqlQuery:
     rows_returned: int
     bytes_returned: int
     truncated: bool
+    source: str | None = None
 
 
 class SqlHistory:
@@ -81,7 +86,14 @@ class SqlHistory:
         self._clock = clock
 
     async def begin(self, query: SqlQuery, refused: str | None = None) -> None:
-        """Keep and audit a query before it runs; `refused` is the code of what never will. Raises ConflictError if its id is taken."""
+        """Keep and (unless it has no `kind`) audit a query before it runs; `refused` is the code of what never will.
+
+        Raises ConflictError if its id is taken.
+        """
+        if query.kind is None:
+            async with self._database.bookkeeping() as connection:
+                await self._insert(connection, query, refused)
+            return
         after: dict[str, Any] = {
             "text": self._names.subject(query.project_id, query.statement),
             "parameters": sorted(query.parameters),
@@ -91,20 +103,24 @@ class SqlHistory:
         if refused is not None:
             after["refused"] = refused
         async with self._database.change(Change(query.actor, query.kind, query.id, query.project_id, after=after)) as connection:
-            await connection.run(
-                postgres("sql_queries")["insert"],
-                project_id=query.project_id,
-                id=query.id,
-                actor=query.actor,
-                started_at=query.started_at,
-                finished_at=None if refused is None else self._clock.now(),
-                status="running" if refused is None else "refused",
-                code=refused,
-                format=query.format,
-                sql_text=storable(query.statement),
-                parameters=Jsonb(storable(dict(query.parameters))),
-                tables=list(query.tables),
-            )
+            await self._insert(connection, query, refused)
+
+    async def _insert(self, connection: Connection, query: SqlQuery, refused: str | None) -> None:
+        await connection.run(
+            postgres("sql_queries")["insert"],
+            project_id=query.project_id,
+            id=query.id,
+            actor=query.actor,
+            started_at=query.started_at,
+            finished_at=None if refused is None else self._clock.now(),
+            status="running" if refused is None else "refused",
+            code=refused,
+            format=query.format,
+            sql_text=storable(query.statement),
+            parameters=Jsonb(storable(dict(query.parameters))),
+            tables=list(query.tables),
+            source=query.source,
+        )
 
     async def end(self, project_id: str, query_id: str, end: SqlEnd) -> None:
         """Keep how it ended."""

@@ -1,8 +1,8 @@
 -- name: insert
 -- A query as it begins, or is refused.
-INSERT INTO sql_queries (project_id, id, actor, started_at, finished_at, status, code, format, statement, parameters, tables)
+INSERT INTO sql_queries (project_id, id, actor, started_at, finished_at, status, code, format, statement, parameters, tables, source)
 VALUES (%(project_id)s, %(id)s, %(actor)s, %(started_at)s, %(finished_at)s, %(status)s, %(code)s, %(format)s, %(sql_text)s,
-        %(parameters)s, %(tables)s);
+        %(parameters)s, %(tables)s, %(source)s);
 
 -- name: finish
 -- How it ended.
@@ -25,13 +25,13 @@ WHERE (project_id, id) IN (SELECT * FROM unnest(%(project_ids)s::text[], %(ids)s
 -- name: find
 -- One query of a project.
 SELECT id, actor, started_at, finished_at, status, code, format, statement, parameters, tables, elapsed_ms, rows_read, bytes_read,
-       rows_returned, bytes_returned, truncated
+       rows_returned, bytes_returned, truncated, source
 FROM sql_queries WHERE project_id = %(project_id)s AND id = %(id)s;
 
 -- name: page
 -- Queries of a project, newest first, of one actor or of all; `before` is the last of the page before.
 SELECT id, actor, started_at, finished_at, status, code, format, statement, parameters, tables, elapsed_ms, rows_read, bytes_read,
-       rows_returned, bytes_returned, truncated
+       rows_returned, bytes_returned, truncated, source
 FROM sql_queries
 WHERE project_id = %(project_id)s
   AND (%(actor)s::text IS NULL OR actor = %(actor)s::text)

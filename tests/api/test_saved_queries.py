@@ -184,6 +184,22 @@ async def test_the_schema_lists_what_the_project_named_with_its_columns(school: 
     assert "people-a-day" not in (await other.analyst.get(f"{other.path}/schema")).text
 
 
+async def test_a_run_and_a_read_that_were_computed_are_in_the_history_of_who_asked(school: School) -> None:
+    text = "SELECT count() AS n FROM events WHERE event = {event:String}"
+    await school.save(sql(text, {"name": "event", "type": "String"}), name="counted")
+    assert (await school.editor.put(f"{school.path}/queries/counted/publication", {})).status_code == 200
+    run = (await school.run(school.analyst, "counted", params={"event": "viewed"})).json()
+    read = (await school.analyst.get(f"{school.path}/endpoints/counted.json?event=other")).json()
+    again = (await school.run(school.analyst, "counted", params={"event": "viewed"}, max_age_seconds=60)).json()
+    items = {item["query_id"]: item for item in (await school.analyst.get(f"{school.path}/sql/history")).json()["items"]}
+    for answer, source, event in ((run, "query:counted", "viewed"), (read, "endpoint:counted", "other")):
+        item = items[answer["meta"]["query_id"]]
+        assert (item["source"], item["sql"], item["params"], item["status"]) == (source, text, {"event": event}, "finished")
+        assert (item["rows_read"], item["rows_returned"]) == (answer["meta"]["rows_read"], 1)
+    assert len([item for item in items.values() if item["sql"] == text]) == 2 + (not again["meta"]["cached"])
+    assert not (await school.editor.get(f"{school.path}/sql/history")).json()["items"]
+
+
 async def test_of_a_deletion_and_an_alert_at_the_same_time_one_is_refused(school: School) -> None:
     body = {"name": "racing", "query": "raced-for", "condition": {"kind": "no_data"}}
     for _ in range(8):

@@ -105,6 +105,7 @@ class SqlQueryAnswer(Answer):
     rows_returned: int
     bytes_returned: int
     truncated: bool
+    source: str | None = Field(description="`query:NAME` or `endpoint:NAME` of a saved query that was run; null: SQL of one's own.")
 
 
 class SchemaColumnAnswer(Answer):
