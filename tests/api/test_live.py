@@ -163,7 +163,8 @@ async def test_a_ticket_opens_one_stream_of_its_project_with_the_rights_of_its_m
         ticket = answer.json()["ticket"]
         async with watching(api_url, api.nobody, project["slug"], f"?ticket={ticket}") as stream:
             assert ("user_id" in await first(stream, "event")) is sees_user
-        assert (await api.nobody.get(f"/v1/projects/{project['slug']}/live?ticket={ticket}")).status_code == 401
+        async with asyncio.timeout(PATIENCE_SECONDS):  # a stream that opens would never end
+            assert (await api.nobody.get(f"/v1/projects/{project['slug']}/live?ticket={ticket}")).status_code == 401
         stray = (await caller.post(f"/v1/projects/{project['slug']}/live/ticket")).json()["ticket"]
         assert (await api.nobody.get(f"/v1/projects/{other['slug']}/live?ticket={stray}")).status_code == 404
     assert (await api.nobody.get(f"/v1/projects/{project['slug']}/live?ticket=made-up")).status_code == 401
