@@ -16,6 +16,7 @@
     │   ├── ConflictError             conflict
     │   ├── LimitExceededError        limit-exceeded
     │   ├── RateLimitedError          rate-limited
+    │   ├── SqlSuspendedError         sql-suspended
     │   ├── SqlFailedError            sql-failed
     │   ├── QueryCancelledError       query-cancelled
     │   └── SqlRefusedError         sql-refused
@@ -187,6 +188,17 @@ class RateLimitedError(RequestError):
 
     code = "rate-limited"
     title = "Too many requests"
+
+    def __init__(self, detail: str, retry_after_seconds: int) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class SqlSuspendedError(RequestError):
+    """The SQL of a caller, a statement or a project rests for a while: a query did not end. The detail says until when."""
+
+    code = "sql-suspended"
+    title = "SQL is suspended"
 
     def __init__(self, detail: str, retry_after_seconds: int) -> None:
         super().__init__(detail)

@@ -218,6 +218,8 @@ async def open_services(
             open_sql(settings, warehouse, schema, metadata, rate_limits, clock, event_path.watermark, names)
         )
         metrics.observe("sql_stuck_queries", "SQL queries that do not end though they were killed.", lambda: sql.watchdog.stuck)
+        suspensions = metadata.sql_suspensions
+        metrics.observe("sql_suspensions", "Suspensions of SQL in force: callers, statements, projects.", lambda: suspensions.in_force)
         health = HealthMonitor(health_checks(warehouse, schema, metadata, cache, event_path, sql), metrics)
         await stack.enter_async_context(health.running())
         answer_store = AnswerStore(

@@ -6,7 +6,7 @@ finds nothing.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 import anyio.to_thread
 import structlog
 
-from analytics.adhoc.door import SqlDoor
+from analytics.adhoc.door import RunningSql, SqlDoor
 from analytics.adhoc.places import Places
 from analytics.adhoc.queries import AdhocQueries
 from analytics.adhoc.reads import OwnRows
@@ -25,7 +25,7 @@ from analytics.background import running
 from analytics.cache.rate_limit import RateLimits
 from analytics.clock import Clock
 from analytics.domain.sql_policy import check_changes
-from analytics.errors import AnalyticsError, SqlOffError
+from analytics.errors import AnalyticsError, MetadataUnavailableError, SqlOffError
 from analytics.fence.analyst_door import AnalystDoor
 from analytics.fence.catalog import SqlCatalog
 from analytics.fence.embedded_door import EmbeddedAnalystDoor
@@ -33,6 +33,7 @@ from analytics.fence.gate import Gate
 from analytics.fence.parser import EngineParser
 from analytics.fence.rollup_shape import RollupShapes
 from analytics.fence.server_door import ServerAnalystDoor
+from analytics.metadata.sql_suspensions import SqlSuspensions
 from analytics.metadata.store import Metadata
 from analytics.migrate.clickhouse import WarehouseSchema
 from analytics.settings import Settings
@@ -41,6 +42,7 @@ from analytics.warehouse.embedded_users import DATABASE
 from analytics.warehouse.server_address import parse_server_url
 
 TEST_AGAIN_SECONDS = 10.0
+COUNT_SECONDS = 10.0
 NOT_WANTED = "ANALYTICS_CLICKHOUSE_READONLY_URL names no user for analysts."
 _log = structlog.get_logger("analytics.sql")
 
@@ -97,7 +99,7 @@ class SqlPath:
     queries: AdhocQueries
     schema: SqlSchema
     fence: FenceTest
-    watchdog: Watchdog
+    watchdog: Watchdog[RunningSql]
     scratch: Path
     shapes: RollupShapes | None
 
@@ -177,11 +179,15 @@ async def _opened(
         off=lambda: test.off or watchdog.off,
         names=SourceNames(metadata.saved_queries, rollups),
     )
-    watchdog = Watchdog(lambda: door.under_way, settings.sql_grace_seconds, embedded=engines.documents)
-    queries = AdhocQueries(door, metadata.sql_history, metadata.sql_limits, check_changes(settings.sql_limits), rates, clock)
+    queries = AdhocQueries(
+        door, metadata.sql_history, metadata.sql_limits, metadata.sql_suspensions, check_changes(settings.sql_limits), rates, clock
+    )
+    watchdog = Watchdog(lambda: door.under_way, queries.note_hung, settings.sql_grace_seconds, embedded=engines.documents)
     async with (
         running(test.until_it_holds() if test.reason is not None else asyncio.sleep(0), "fence-test"),
         running(watchdog.watch(), "sql-watchdog"),
+        running(watchdog.keep(), "sql-hung"),
+        running(_counted(metadata.sql_suspensions), "sql-suspensions"),
         running(queries.follow_cancels(), "sql-cancels"),
     ):
         try:
@@ -189,3 +195,11 @@ async def _opened(
         finally:
             door.stop()
             await anyio.to_thread.run_sync(door.close)
+
+
+async def _counted(suspensions: SqlSuspensions) -> None:
+    """Keep the number of suspensions up to date for the metrics, until cancelled."""
+    while True:
+        with suppress(MetadataUnavailableError):
+            await suspensions.count()
+        await asyncio.sleep(COUNT_SECONDS)

@@ -66,7 +66,10 @@ class Names(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WantedSql:
-    """What is to run, for whom. `caller` shares one allowance of places; `explain` runs only the estimate of it."""
+    """What is to run, for whom. `caller` shares one allowance of places; `explain` runs only the estimate of it.
+
+    `author` wrote the `statement`, and answers for it if nothing ends it; None: nobody is known to have. `in_history`: it is kept already.
+    """
 
     query_id: str
     project_id: str
@@ -76,6 +79,9 @@ class WantedSql:
     format: Format
     max_rows: int | None = None
     explain: bool = False
+    author: str | None = None
+    statement: str = ""
+    in_history: bool = False
 
 
 class RunningSql:

@@ -7,7 +7,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import structlog
 
@@ -18,9 +20,18 @@ from analytics.clock import Clock
 from analytics.domain.access import Principal, Role
 from analytics.domain.project import Project
 from analytics.domain.sql_policy import Changes, SqlPolicy, policies, role_of
-from analytics.errors import AnalyticsError, MetadataUnavailableError, NotFoundError, QueryCancelledError, RequestError, StoreError
+from analytics.errors import (
+    AnalyticsError,
+    LimitExceededError,
+    MetadataUnavailableError,
+    NotFoundError,
+    QueryCancelledError,
+    RequestError,
+    StoreError,
+)
 from analytics.metadata.sql_history import SqlEnd, SqlHistory, SqlQuery, SqlStatus
 from analytics.metadata.sql_limits import SqlLimitChanges
+from analytics.metadata.sql_suspensions import HungQuery, SqlSuspensions
 from analytics.query.result import Source
 
 _log = structlog.get_logger("analytics.adhoc")
@@ -47,12 +58,20 @@ class AdhocQueries:
     """For one event loop."""
 
     def __init__(
-        self, door: SqlDoor, history: SqlHistory, limits: SqlLimitChanges, settings: Changes, rates: RateLimits, clock: Clock
+        self,
+        door: SqlDoor,
+        history: SqlHistory,
+        limits: SqlLimitChanges,
+        suspensions: SqlSuspensions,
+        settings: Changes,
+        rates: RateLimits,
+        clock: Clock,
     ) -> None:
         """`settings`: what the service's settings change about the default limits."""
         self.door = door
         self.history = history
         self.limits = limits
+        self.suspensions = suspensions
         self._settings = settings
         self._rates = rates
         self._clock = clock
@@ -75,14 +94,27 @@ class AdhocQueries:
     async def running(self, asked: AskedSql) -> AsyncGenerator[RunningSql]:
         """`asked` under way as long as the block runs; what becomes of it is kept.
 
-        Raises SqlRefusedError, InvalidRequestError, RateLimitedError, ConflictError for an id that was used, StoreError.
+        Raises SqlRefusedError, SqlSuspendedError, InvalidRequestError, RateLimitedError, ConflictError for an id that was used, StoreError.
         """
         self.door.require_on()
         project = asked.project
+        await self.suspensions.require_none(project.id, [asked.actor], asked.sql)
         policy = await self.policy(asked.principal, project)
         await self.charge(project, asked.actor, policy)
         checked = await self._checked(asked)
-        wanted = WantedSql(asked.query_id, project.id, asked.actor, policy, checked, asked.format, asked.max_rows, explain=asked.explain)
+        wanted = WantedSql(
+            asked.query_id,
+            project.id,
+            asked.actor,
+            policy,
+            checked,
+            asked.format,
+            asked.max_rows,
+            explain=asked.explain,
+            author=asked.actor,
+            statement=asked.sql,
+            in_history=True,
+        )
         async with self.kept(wanted, self._kept(asked, checked.tables)) as query:
             yield query
 
@@ -116,6 +148,32 @@ class AdhocQueries:
             self._end(project.id, query_id)
         elif kept.status == "running":
             await self.history.ask_to_end(project.id, query_id)
+
+    async def note_hung(self, query: RunningSql) -> None:
+        """Keep that a query did not end, and suspend whose it was. Raises MetadataUnavailableError."""
+        wanted = query.wanted
+        if not wanted.statement:  # one of our own
+            return
+        query_id = wanted.query_id if wanted.in_history else await self._keep_hung(query)
+        await self.suspensions.suspend(HungQuery(query_id, wanted.project_id, wanted.author, wanted.statement))
+
+    async def _keep_hung(self, query: RunningSql) -> str:
+        """Keep the question of a tile or an alert, which has no history else; its id there."""
+        wanted = query.wanted
+        kept = SqlQuery(
+            id=uuid4().hex,
+            project_id=wanted.project_id,
+            actor=wanted.author or wanted.caller,
+            started_at=self._clock.now() - timedelta(milliseconds=query.elapsed_ms),
+            format=str(wanted.format),
+            statement=wanted.statement,
+            parameters=wanted.checked.parameters,
+            tables=wanted.checked.tables,
+            kind="sql.hung",
+        )
+        await self.history.begin(kept)
+        await self.history.end(kept.project_id, kept.id, SqlEnd("failed", LimitExceededError.code, query.elapsed_ms))
+        return kept.id
 
     async def follow_cancels(self) -> None:
         """End what was cancelled in other processes, until cancelled itself."""

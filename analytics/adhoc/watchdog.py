@@ -1,19 +1,21 @@
 """Looks after queries that do not end when they are told to: single calls that no limit of the engine reaches.
 
 The one thing to know: such a call can be waited for and nothing else. Embedded it takes the worker along: SQL goes off first, so that
-there is no second one, and if it still has not ended the worker is to be started anew. On a server it keeps its place here, no more.
+there is no second one, and if it still has not ended the worker is to be started anew, once it is kept whose it was. On a server it keeps
+its place here, no more.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from analytics.errors import AnalyticsError, LimitExceededError, SqlOffError
+from analytics.errors import AnalyticsError, LimitExceededError, SqlOffError, StoreError
 
 LOOK_SECONDS = 0.25
 SPARE_SECONDS = 1.0  # beyond a query's limit of time, for the engine to keep to it by itself
+NOTE_SECONDS = 30.0  # without PostgreSQL the worker ends all the same
 _log = structlog.get_logger("analytics.adhoc")
 
 
@@ -44,11 +46,21 @@ class Watched(Protocol):
         ...
 
 
-class Watchdog:
+W = TypeVar("W", bound=Watched)
+
+
+class Watchdog(Generic[W]):
     """For one event loop."""
 
-    def __init__(self, under_way: Callable[[], Sequence[Watched]], grace_seconds: float, *, embedded: bool) -> None:
-        """`grace_seconds`: how long after it was killed a query may take to end. `embedded`: its engine is this process."""
+    def __init__(
+        self, under_way: Callable[[], Sequence[W]], note: Callable[[W], Awaitable[None]], grace_seconds: float, *, embedded: bool
+    ) -> None:
+        """`grace_seconds`: how long after it was killed a query may take to end. `embedded`: its engine is this process.
+
+        `note` keeps, durably, that a query did not end; it is called until it raises no StoreError, where the engine is embedded.
+        """
+        self._note = note
+        self._unnoted: dict[str, W] = {}
         self._under_way = under_way
         self._grace_seconds = grace_seconds
         self._embedded = embedded
@@ -78,6 +90,24 @@ class Watchdog:
             self.look()
             await asyncio.sleep(LOOK_SECONDS)
 
+    async def keep(self) -> None:
+        """Keep what does not end, until cancelled."""
+        said = False
+        while True:
+            for name, query in tuple(self._unnoted.items()):
+                try:
+                    await self._note(query)
+                except StoreError as error:
+                    if not said:
+                        _log.error("a query that does not end cannot be kept yet", query_id=name, code=error.code)
+                    said = True
+                except Exception as error:  # the worker must not stay for it
+                    _log.error("a query that does not end is not kept", query_id=name, exc_info=error)
+                    self._unnoted.pop(name, None)
+                else:
+                    self._unnoted.pop(name, None)
+            await asyncio.sleep(LOOK_SECONDS)
+
     def look(self) -> None:
         """Look once."""
         queries = self._under_way()
@@ -88,8 +118,12 @@ class Watchdog:
         for query in overdue:
             if query.name not in self._stuck:
                 _log.error("a query does not end", query_id=query.name, seconds=round(query.overdue_seconds, 1), sql_is_off=self._embedded)
+                if self._embedded:
+                    self._unnoted[query.name] = query
                 query.give_up()
         if self._stuck and not overdue:
             _log.info("no query is left that does not end")
         self._stuck = frozenset(query.name for query in overdue)
-        self.hopeless = self._embedded and any(query.overdue_seconds > 2 * self._grace_seconds for query in overdue)
+        self.hopeless = self._embedded and any(
+            query.overdue_seconds > 2 * self._grace_seconds + (NOTE_SECONDS if query.name in self._unnoted else 0.0) for query in overdue
+        )

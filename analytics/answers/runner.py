@@ -64,9 +64,9 @@ class AnswerCache(Protocol):
 class Asked:
     """A question of a project.
 
-    `caller` shares one allowance of places and of queries an hour. `role`: whose limits count; a saved question runs with an editor's,
-    whoever asks. `source`: under what the history has it (`query:NAME`), None: not at all. `days` (inclusive)
-    are put in the place of the dates of trends, and of the parameters `date_from` and `date_to`.
+    `caller` shares one allowance of places and of queries an hour. `author` wrote it, and answers for SQL that nothing ends. `role`: whose
+    limits count; a saved question runs with an editor's, whoever asks. `source`: under what the history has it (`query:NAME`), None: not at
+    all. `days` (inclusive) are put in the place of the dates of trends, and of the parameters `date_from` and `date_to`.
     """
 
     project: Project
@@ -79,6 +79,7 @@ class Asked:
     query_id: str = field(default_factory=lambda: uuid4().hex)
     role: Role = Role.EDITOR
     source: str | None = None
+    author: str | None = None
 
 
 class Answers:
@@ -104,6 +105,11 @@ class Answers:
         shape = [repr(spec), sorted(map(str, asked.project.personal_fields.items()))]
         last = (spec.span.end - timedelta(milliseconds=1)).astimezone(UTC).date()
         return await self._cached(asked, shape, (spec.span.start.astimezone(UTC).date(), last), lambda: self._trends(asked, spec))
+
+    async def require_allowed(self, asked: Asked) -> None:
+        """Raises SqlSuspendedError where SQL of whoever asks or wrote it, or this statement, is suspended."""
+        callers = {asked.caller} if asked.author is None else {asked.caller, asked.author}
+        await self._queries.suspensions.require_none(asked.project.id, callers, asked.question.sql)
 
     async def checked_sql(self, asked: Asked) -> CheckedSql:
         """The statement of a question in SQL with its values, as it would run. Raises SqlRefusedError, InvalidRequestError, StoreError."""
@@ -132,9 +138,21 @@ class Answers:
         return await self._cache.answer(key, days, asked.max_age_seconds, compute)
 
     async def _sql(self, asked: Asked, checked: CheckedSql, policy: SqlPolicy) -> Answer:
+        await self.require_allowed(asked)
         await self._queries.charge(asked.project, asked.caller, policy)
         most = min(asked.max_rows, MOST_ROWS)
-        wanted = WantedSql(asked.query_id, asked.project.id, asked.caller, policy, checked, Format.JSON, most)
+        wanted = WantedSql(
+            asked.query_id,
+            asked.project.id,
+            asked.caller,
+            policy,
+            checked,
+            Format.JSON,
+            most,
+            author=asked.author,
+            statement=asked.question.sql,
+            in_history=asked.source is not None,
+        )
         chunks: list[bytes] = []
         size = 0
         running = self._queries.door.running(wanted) if asked.source is None else self._queries.kept(wanted, self._kept(asked, checked))

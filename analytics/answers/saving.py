@@ -41,16 +41,20 @@ class Saving:
         self._door = door
         self._answers = answers
 
-    async def check(self, project: Project, question: Question, name: str | None = None, pointer: str = "/question") -> Savable:
-        """`question` as it may be saved, under `name` if it gets one. `pointer` is where it stands, for the errors.
+    async def check(
+        self, project: Project, question: Question, author: str, name: str | None = None, pointer: str = "/question"
+    ) -> Savable:
+        """`question` of `author` as it may be saved, under `name` if it gets one. `pointer` is where it stands, for the errors.
 
-        Raises SqlRefusedError (also for a name that would read itself), InvalidRequestError, LimitExceededError, StoreError.
+        Raises SqlRefusedError (also for a name that would read itself), SqlSuspendedError, InvalidRequestError, LimitExceededError,
+        StoreError.
         """
         for place, one in enumerate(question.parameters):
             if one.name in RESERVED_PARAMETERS:
                 raise _wrong(f"{pointer}/parameters/{place}/name", "is a word of the endpoints")
         check_defaults(question, pointer)
         if question.kind is QuestionKind.SQL:
+            await self._answers.require_allowed(Asked(project, question, author))
             return await self._check_sql(project, question, name, pointer)
         values = {one.name: _sample(one) for one in question.parameters if not one.has_default}
         spec = self._answers.trend_spec(Asked(project, question, "", values))

@@ -86,7 +86,7 @@ async def _checked(services: Services, access: Access, wanted: AlertBody) -> Ale
     check_condition(wanted.condition.condition)
     if wanted.question is not None:
         question = wanted.question.question()
-        require_needed(access, await services.saving.check(access.project, question))
+        require_needed(access, await services.saving.check(access.project, question, access.actor))
     else:
         question = (await services.metadata.saved_queries.find(access.project.id, wanted.query or "")).question
     given_values(question, wanted.params)

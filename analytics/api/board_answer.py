@@ -71,8 +71,10 @@ def wanted_view(first: FirstDay = None, last: LastDay = None, filters: Filters =
     return Wanted(first, last, filters, max_age_seconds)
 
 
-def view_of(services: Services, project: Project, document: DashboardDocument, caller: str, wanted: Wanted) -> View:
-    """The dashboard as it was asked for. Raises InvalidRequestError for a filter that it does not have."""
+def view_of(
+    services: Services, project: Project, document: DashboardDocument, caller: str, wanted: Wanted, author: str | None = None
+) -> View:
+    """The dashboard that `author` wrote as it was asked for. Raises InvalidRequestError for a filter that it does not have."""
     known = {one.name for one in document.filters}
     values: dict[str, list[str]] = {one.name: list(one.default) for one in document.filters if one.default}
     asked: dict[str, list[str]] = {}
@@ -83,7 +85,7 @@ def view_of(services: Services, project: Project, document: DashboardDocument, c
             raise InvalidRequestError(f"A filter {detail}.", [FieldError("/query/filter", detail)])
         asked.setdefault(name, []).append(value)
     days = services.boards.days_of(document, project, wanted.first, wanted.last)
-    return View(project, document, caller, days, {**values, **asked}, max_age_seconds=wanted.max_age_seconds)
+    return View(project, document, caller, days, {**values, **asked}, max_age_seconds=wanted.max_age_seconds, author=author)
 
 
 async def data_answer(services: Services, board_id: str, view: View) -> Response:

@@ -34,7 +34,7 @@ async def draw_dashboard(
 ) -> Response:
     """The whole dashboard as a picture."""
     read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
-    view = view_of(services, access.project, document_of(read), access.actor, wanted)
+    view = view_of(services, access.project, document_of(read), access.actor, wanted, read.changed_by)
     await note_look(services, access, read, "dashboard.picture")
     return await asker.answer(board_picture(services, view, theme))
 
@@ -52,6 +52,6 @@ async def draw_tile(
 ) -> Response:
     """One tile as SVG or PNG: shapes and text, nothing that loads, links or runs."""
     read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
-    view = view_of(services, access.project, document_of(read), access.actor, wanted)
+    view = view_of(services, access.project, document_of(read), access.actor, wanted, read.changed_by)
     await note_look(services, access, read, "dashboard.picture")
     return await asker.answer(tile_picture(services, view, tile_id, kind, look))

@@ -166,7 +166,7 @@ async def read_dashboard_data(
 ) -> Response:
     """Ask all tiles, side by side, within 20 seconds together. A tile that fails or is late has an error; the others are there."""
     read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
-    view = view_of(services, access.project, document_of(read), access.actor, wanted)
+    view = view_of(services, access.project, document_of(read), access.actor, wanted, read.changed_by)
     await note_look(services, access, read, "dashboard.data")
     return await asker.answer(data_answer(services, read.id, view))
 

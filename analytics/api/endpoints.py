@@ -60,7 +60,9 @@ async def read_endpoint(
     after = decode_cursor(cursor, int, str) if cursor else None
     await record_question(services, access, "endpoint.read", saved, params)
     age = saved.max_age_seconds if max_age_seconds is None else max_age_seconds
-    asked = Asked(access.project, saved.question, access.actor, params, max_age_seconds=age, source=f"endpoint:{name}")
+    asked = Asked(
+        access.project, saved.question, access.actor, params, max_age_seconds=age, source=f"endpoint:{name}", author=saved.changed_by
+    )
     answer = await asker.answer(services.answers.answer(asked))
     page = page_of(answer.rows, limit, None if after is None else (after[0], after[1]))
     next_cursor = None if page.next is None else encode_cursor(page.next)

@@ -118,6 +118,7 @@ async def run_saved_query(name: SavedName, wanted: RunQuestion, access: MayRead,
         max_rows=wanted.max_rows,
         query_id=wanted.id,
         source=f"query:{name}",
+        author=saved.changed_by,
     )
     return Response(table_json(await asker.answer(services.answers.answer(asked))), media_type="application/json")
 
@@ -141,7 +142,7 @@ async def withdraw_query(name: SavedName, access: MayEdit, services: OpenService
 
 async def checked_draft(services: Services, access: Access, question: Question, description: str, name: str) -> SavedDraft:
     """What may be saved. Raises ForbiddenError for a question that its author may not ask, and what `Saving.check` raises."""
-    savable = await services.saving.check(access.project, question, name)
+    savable = await services.saving.check(access.project, question, access.actor, name)
     require_needed(access, savable)
     return SavedDraft(question, description, savable.reads)
 

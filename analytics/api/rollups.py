@@ -20,6 +20,7 @@ MayEdit = Annotated[Access, Allowed(Permission.EDIT_ROLLUPS)]
 async def make_rollup(wanted: NewRollup, access: MayEdit, services: OpenServices) -> RollupAnswer:
     """Make a rollup. It can be asked at once, and is fast as soon as the past is in it."""
     check_source_name(wanted.name)
+    await services.sql.queries.suspensions.require_none(access.project.id, [access.actor], wanted.sql)
     made = await services.rollups.make(access.actor, access.project.id, wanted.name, wanted.description, wanted.sql)
     return RollupAnswer.of(made)
 

@@ -96,7 +96,7 @@ async def _visited(services: Services, request: Request, token: str, password: s
     if any(properties.get(name) != kept["property"] for name, kept in share.filters.items()):
         record_refusal(services, share.id, "share", project)
         raise NotFoundError
-    view = view_of(services, project, document, share.id, Wanted(None, None, ()))
+    view = view_of(services, project, document, share.id, Wanted(None, None, ()), read.changed_by)
     return share, fixed(view, {name: kept["values"] for name, kept in share.filters.items()})
 
 

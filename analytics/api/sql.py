@@ -21,12 +21,14 @@ from analytics.api.schemas.sql import (
     SqlLimitsQuestion,
     SqlQueryAnswer,
     SqlQuestion,
+    SuspensionAnswer,
 )
 from analytics.api.sql_answer import SqlResponse
 from analytics.domain.access import Permission
 from analytics.domain.sql_policy import check_changes
 from analytics.metadata.pool import Change
 from analytics.metadata.sql_history import KeptSqlQuery
+from analytics.metadata.sql_suspensions import Suspension
 
 router = APIRouter(prefix="/v1/projects/{project}", tags=["sql"])
 MayRunSql = Annotated[Access, Allowed(Permission.RUN_SQL)]
@@ -101,6 +103,22 @@ async def set_sql_limits(wanted: SqlLimitsQuestion, access: MaySetLimits, servic
     return await read_sql_limits(access, services)
 
 
+@router.get("/sql/suspensions")
+async def list_suspensions(
+    access: MaySetLimits, services: OpenServices, limit: PageLimit = 100, cursor: PageCursor = None
+) -> Page[SuspensionAnswer]:
+    """Whose SQL is or was suspended within a week, newest first; owners only."""
+    rows = await services.metadata.sql_suspensions.page(access.project.id, decode_cursor_after(cursor), limit + 1)
+    kept, next_cursor = cut_page(rows, limit, lambda one: (one.began_at.isoformat(), one.id))
+    return Page(items=[_suspension(one) for one in kept], next_cursor=next_cursor)
+
+
+@router.delete("/sql/suspensions/{suspension_id}", status_code=204)
+async def lift_suspension(suspension_id: str, access: MaySetLimits, services: OpenServices) -> None:
+    """End a suspension at once; it counts no more. Owners only."""
+    await services.metadata.sql_suspensions.lift(access.actor, access.project.id, suspension_id)
+
+
 @router.delete("/sql/{query_id}", status_code=204)
 async def cancel_sql(query_id: str, access: Annotated[Access, Allowed(Permission.RUN_SQL, "sql.cancel")], services: OpenServices) -> None:
     """Cancel a query of one's own; admins cancel any. A query that has ended is left as it is."""
@@ -129,3 +147,8 @@ def _whose(access: Access) -> str | None:
 def _kept(query: KeptSqlQuery) -> SqlQueryAnswer:
     fields = {name: getattr(query, name) for name in KeptSqlQuery.__slots__ if name not in ("id", "statement", "parameters")}
     return SqlQueryAnswer.model_validate({**fields, "query_id": query.id, "sql": query.statement, "params": query.parameters})
+
+
+def _suspension(one: Suspension) -> SuspensionAnswer:
+    told = {name: getattr(one, name) for name in Suspension.__slots__ if name != "actor"}
+    return SuspensionAnswer.model_validate({**told, "of": one.actor})

@@ -37,7 +37,7 @@ class View:
     """A dashboard as somebody looks at it.
 
     `caller` shares one allowance of places. `filters` are the values of those that are set; the names in `fixed` are not to be escaped:
-    no tile may ignore them. `days` are local ones, both included.
+    no tile may ignore them. `days` are local ones, both included. `author` last changed the document.
     """
 
     project: Project
@@ -47,6 +47,7 @@ class View:
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     fixed: frozenset[str] = frozenset()
     max_age_seconds: float = 0.0
+    author: str | None = None
 
     @property
     def timezone(self) -> str:
@@ -124,7 +125,7 @@ class Boards:
     async def check(self, view: View, tile: Tile) -> tuple[str | None, bool]:
         """The kind of question that a tile asks (None: a saved one), and whether it is about single persons.
 
-        Raises what keeps it from being asked: SqlRefusedError, InvalidRequestError, StoreError.
+        Raises what keeps it from being asked: SqlRefusedError, SqlSuspendedError, InvalidRequestError, StoreError.
         """
         try:
             asked = await self.asked(view, tile)
@@ -133,6 +134,7 @@ class Boards:
             raise InvalidRequestError(f"{detail}.", [FieldError("/question/saved", detail)]) from error
         question = asked.question
         if question.kind is QuestionKind.SQL:
+            await self._answers.require_allowed(asked)
             await self._answers.checked_sql(asked)
             return (None if tile.saved else "sql"), False
         spec = self._answers.trend_spec(asked)
@@ -143,7 +145,11 @@ class Boards:
     async def asked(self, view: View, tile: Tile) -> Asked:
         """What a tile asks, with the days and filters of the view in it. Raises NotFoundError, InvalidRequestError."""
         saved = tile.saved
-        question = question_of(tile.question) if saved is None else (await self._saved.find(view.project.id, saved)).question
+        if saved is None:
+            question, author = question_of(tile.question), view.author
+        else:
+            kept = await self._saved.find(view.project.id, saved)
+            question, author = kept.question, kept.changed_by
         declared = {one.name: one.type for one in question.parameters}
         params = dict(tile.params)
         if "timezone" in declared:
@@ -170,6 +176,7 @@ class Boards:
             days=view.days,
             max_age_seconds=view.max_age_seconds,
             max_rows=MOST_ROWS,
+            author=author,
         )
 
     async def _suppressed(self, tile: Tile, asked: Asked, answer: Answer, least: int) -> tuple[Answer, int]:

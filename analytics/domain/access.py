@@ -72,7 +72,7 @@ class Permission(StrEnum):
     READ_AUDIT = "read-audit"  # of one project
     RUN_SQL = "run-sql"  # and see one's own queries; each is recorded by itself, before it runs
     MANAGE_SQL = "manage-sql"  # see and end everybody's
-    SET_SQL_LIMITS = "set-sql-limits"  # what queries may cost
+    SET_SQL_LIMITS = "set-sql-limits"  # what queries may cost, and to lift suspensions
     READ_SAVED = "read-saved"  # saved queries: their text, their versions, their answers
     EDIT_SAVED = "edit-saved"
     READ_ENDPOINT = "read-endpoint"  # a published query: of a token with its name among the scopes, or of a member

@@ -74,11 +74,12 @@ class AlertJob:
         project = self._projects.project_by_id(alert.project_id)
         if project is None:
             raise NotFoundError
-        question = draft.question
+        question, author = draft.question, alert.changed_by
         if question is None:
-            question = (await self._saved.find(project.id, draft.saved_query or "")).question
+            saved = await self._saved.find(project.id, draft.saved_query or "")
+            question, author = saved.question, saved.changed_by
         values = given_values(question, draft.params)
-        answer = await self._answers.answer(Asked(project, question, f"alert {alert.id}", values))
+        answer = await self._answers.answer(Asked(project, question, f"alert {alert.id}", values, author=author))
         verdict = judge(draft.condition, [column.name for column in answer.columns], answer.rows, alert.last_value)
         if await self._alerts.checked(alert, fires=verdict.fires, value=verdict.value, level=verdict.level):
             _log.info("an alert changed its state", alert=alert.id, project_id=alert.project_id, fires=verdict.fires)

@@ -23,7 +23,7 @@ MOST = 1_000  # of one project
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """One dashboard as it is kept. `document` is of the form of `dashboards/document.py`."""
+    """One dashboard as it is kept. `document` is of the form of `dashboards/document.py`; `changed_by`: who wrote it, if that is known."""
 
     id: str
     project_id: str
@@ -32,6 +32,7 @@ class Dashboard:
     document: Mapping[str, Any]
     created_at: datetime
     updated_at: datetime
+    changed_by: str | None
 
 
 class Dashboards:
@@ -45,14 +46,20 @@ class Dashboards:
         """Keep a new one. Raises ConflictError where there are too many."""
         now = self._clock.now()
         kept: dict[str, Any] = storable(dict(document))
-        made = Dashboard(make_id("d"), project_id, kept["name"], 1, kept, now, now)
+        made = Dashboard(make_id("d"), project_id, kept["name"], 1, kept, now, now, actor)
         async with self._database.change(Change(actor, action, made.id, project_id, after=_told(kept))) as connection:
             counted = await connection.one(postgres("dashboards")["count"], project_id=project_id)
             if counted is not None and counted["dashboards"] >= MOST:
                 raise ConflictError(f"A project may have {MOST:,} dashboards.")
             await hold_what_is_there(connection, project_id, _saved_questions(kept))
             await connection.run(
-                postgres("dashboards")["insert"], id=made.id, project_id=project_id, name=made.name, document=Jsonb(kept), now=now
+                postgres("dashboards")["insert"],
+                id=made.id,
+                project_id=project_id,
+                name=made.name,
+                document=Jsonb(kept),
+                now=now,
+                changed_by=actor,
             )
         return made
 
@@ -77,6 +84,7 @@ class Dashboards:
         """The next version of the dashboard that was read. Raises ConflictError if it is in another version by now, or gone."""
         now = self._clock.now()
         kept: dict[str, Any] = storable(dict(document))
+        changed_by = read.changed_by if actor == "service" else actor  # an erasure writes nothing of its own
         change = Change(actor, "dashboard.update", read.id, read.project_id, before=_told(read.document), after=_told(kept))
         async with self._database.change(change) as connection:
             await hold_what_is_there(connection, read.project_id, _saved_questions(kept))
@@ -88,10 +96,11 @@ class Dashboards:
                 name=kept["name"],
                 document=Jsonb(kept),
                 now=now,
+                changed_by=changed_by,
             )
             if row is None:
                 raise ConflictError("The dashboard was changed in between; read it again.")
-        return replace(read, name=kept["name"], version=row["version"], document=kept, updated_at=now)
+        return replace(read, name=kept["name"], version=row["version"], document=kept, updated_at=now, changed_by=changed_by)
 
     async def delete(self, actor: str, project_id: str, dashboard_id: str, version: int | None) -> None:
         """Remove it and its links. Raises NotFoundError, or ConflictError if it is not in `version` any more."""

@@ -33,6 +33,7 @@ from analytics.metadata.signing_keys import SigningKeys
 from analytics.metadata.source_uses import SourceUses
 from analytics.metadata.sql_history import SqlHistory
 from analytics.metadata.sql_limits import SqlLimitChanges
+from analytics.metadata.sql_suspensions import SqlSuspensions
 from analytics.metadata.subject_exports import SubjectExports
 from analytics.metadata.token_uses import token_uses_written
 from analytics.metadata.tokens import ApiTokens
@@ -65,6 +66,7 @@ class Metadata:
     subject_exports: SubjectExports
     sql_history: SqlHistory
     sql_limits: SqlLimitChanges
+    sql_suspensions: SqlSuspensions
     saved_queries: SavedQueries
     alerts: Alerts
     dashboards: Dashboards
@@ -115,6 +117,7 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_
                 SubjectExports(database, clock, ring),
                 SqlHistory(database, log.names, clock),
                 SqlLimitChanges(database),
+                SqlSuspensions(database, log.names, clock),
                 SavedQueries(database, clock),
                 Alerts(database, clock),
                 Dashboards(database, clock),

@@ -79,6 +79,7 @@ NOT_PERSONAL: Mapping[str, str] = {
     "postgres:subject_exports": "ids encrypted until it has ended, then counts",
     "postgres:source_names": "names of saved queries and rollups, given by the team",
     "postgres:sql_limits": "numbers",
+    "postgres:sql_suspensions": "ids of the team and of queries, keyed hashes of statements, for a week or so",
     "postgres:users": _STAFF,
     "postgres:write_keys": "public by nature",
     "redis:brake": "failed sign-ins of the team and failed passwords of links, by account and address, for a while",

@@ -32,7 +32,7 @@ async def api(engines: Any, postgres_template: str, tmp_path_factory: pytest.Tem
             postgres_url,
             engines.redis_url,
             sql_grace_seconds=0.5,
-            sql_limits={"analyst": {"seconds": 1}, "admin": {"seconds": 1}},
+            sql_limits={role: {"seconds": 1} for role in ("analyst", "editor", "admin")},
         )
         async with started(settings) as running:
             yield running
@@ -68,9 +68,32 @@ async def test_a_query_that_does_not_end_turns_sql_off_until_it_has(api: Api) ->
     await until(lambda: not door.under_way and watchdog.off is None, "it never ended")
     assert not watchdog.hopeless
     assert door._places.taken == 0
-    assert (await api.owner.post(f"{path}/sql", {"sql": "SELECT count() FROM events"})).json()["rows"] == [[1]]
+    somebody = await api.member(project, "analyst")
+    assert (await somebody.post(f"{path}/sql", {"sql": "SELECT count() FROM events"})).json()["rows"] == [[1]]
+    refused = await api.owner.post(f"{path}/sql", {"sql": "SELECT 1"})
+    assert (refused.status_code, refused.json()["code"]) == (429, "sql-suspended"), "who asked it waits"
     (kept,) = [item for item in (await api.owner.get(f"{path}/sql/history")).json()["items"] if item["sql"] == STUCK]
     assert (kept["status"], kept["code"]) == ("failed", "limit-exceeded")
+
+
+async def test_a_saved_question_that_does_not_end_is_kept_and_suspended_with_whoever_wrote_it(api: Api) -> None:
+    project = await api.make_project()
+    path, author, viewer = f"/v1/projects/{project['slug']}", await api.member(project, "editor"), await api.member(project, "viewer")
+    for name, sql in (("stuck", STUCK), ("fine", "SELECT 1")):
+        wanted = {"name": name, "question": {"kind": "sql", "sql": sql}}
+        assert (await author.post(f"{path}/queries", wanted)).status_code == 201
+    watchdog = api.services.sql.watchdog
+    asking = asyncio.create_task(viewer.post(f"{path}/queries/stuck/run", {}))
+    await until(lambda: watchdog.hopeless, "the worker is asked to end before it is kept why, or never")
+    assert (await api.owner.get(f"{path}/sql/suspensions")).json()["items"][0]["query_id"], "kept before the worker may end"
+    assert (await asking).json()["code"] == "limit-exceeded"
+    await until(lambda: watchdog.off is None, "it never ended")
+    (kept,) = (await api.owner.get(f"{path}/sql/history")).json()["items"]
+    assert (kept["sql"], kept["code"]) == (STUCK, "limit-exceeded")
+    for name in ("stuck", "fine"):
+        refused = await viewer.post(f"{path}/queries/{name}/run", {})
+        assert (refused.status_code, refused.json()["code"]) == (429, "sql-suspended")
+    assert (await author.post(f"{path}/sql", {"sql": "SELECT 1"})).status_code == 429
 
 
 async def test_who_reads_slowly_is_no_query_that_does_not_end(api: Api) -> None:

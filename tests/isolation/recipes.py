@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from analytics.domain.access import Permission
+from analytics.metadata.sql_suspensions import HungQuery
 from tests.factories.subject_exports import ended_export
 from tests.fixtures.api import PASSWORD
 from tests.isolation.world import School, World
@@ -119,6 +120,13 @@ async def _sql_query(world: World, school: School) -> Mapping[str, str]:
     query_id = uuid4().hex
     await world.api.owner.post(f"/v1/projects/{school.slug}/sql", {"sql": "SELECT 1", "query_id": query_id})
     return {"query_id": query_id}
+
+
+async def _suspension(world: World, school: School) -> Mapping[str, str]:
+    hung = HungQuery(uuid4().hex, school.project["id"], None, f"SELECT '{uuid4().hex}'")
+    await world.api.services.metadata.sql_suspensions.suspend(hung)
+    listed = await world.api.owner.get(f"/v1/projects/{school.slug}/sql/suspensions")
+    return {"suspension_id": next(item["id"] for item in listed.json()["items"] if item["query_id"] == hung.query_id)}
 
 
 async def _board(world: World, school: School) -> Mapping[str, str]:
@@ -275,6 +283,8 @@ RECIPES: Mapping[str, Recipe] = {
     f"GET {_P}/sql/history": Recipe(query={"limit": "1000"}, shows=("sql",)),
     f"GET {_P}/sql/limits": Recipe(),
     f"PUT {_P}/sql/limits": Recipe(body={"analyst": {"seconds": 60}}),
+    f"GET {_P}/sql/suspensions": Recipe(query={"limit": "1000"}, shows=("suspended_query",)),
+    f"DELETE {_P}/sql/suspensions/{{suspension_id}}": Recipe(values=_suspension),
     f"DELETE {_P}/sql/{{query_id}}": Recipe(values=_sql_query, statuses=frozenset({404})),  # of others for all but admins
     f"GET {_P}/schema": Recipe(shows=("event_name", "user", "property")),
     f"GET {_P}/queries": Recipe(query={"limit": "1000"}, shows=("saved_text",)),

@@ -50,6 +50,7 @@ POSTGRES: Mapping[str, str] = {
     "rollups": "project_id",
     "source_names": "project_id",
     "sql_limits": "project_id",
+    "sql_suspensions": "project_id; a caller is refused in all of theirs",
     "sql_queries": "project_id",
     "alerts": "project_id",
     "alert_changes": "project_id",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from analytics.metadata.sql_suspensions import HungQuery
 from tests.factories.sent_events import send_events, until_stored
 from tests.fixtures.api import PASSWORD, Api, Caller
 
@@ -133,8 +134,12 @@ async def make_school(api: Api) -> School:
     watched = {"name": mark["alert_name"], "query": "marks", "condition": {"kind": "no_data"}}
     assert (await api.owner.post(f"{path}/alerts", watched)).status_code == 201
     erasure = (await api.owner.post(f"{path}/erasures", {"user_id": f"erased-{uuid4().hex}"})).json()
+    suspended_query = uuid4().hex
+    hung = HungQuery(suspended_query, project["id"], None, f"SELECT '{suspended_query}'")
+    await api.services.metadata.sql_suspensions.suspend(hung)
     markers = {
         **mark,
+        "suspended_query": suspended_query,
         "erasure_id": erasure["id"],
         "dashboard_id": board["id"],
         "share_id": share["id"],

@@ -29,6 +29,7 @@ UNRECORDED: Mapping[str, str] = {
     f"GET {_P}/keys": "shows keys that are public by nature, no persons",
     f"GET {_P}/tokens": "shows names of machines, no persons and no secrets",
     f"GET {_P}/sql/limits": "shows limits by role, no persons",
+    f"GET {_P}/sql/suspensions": "shows ids of members and tokens",
     f"GET {_P}/dashboard-templates": "shows what everybody's are made of",
     f"GET {_P}/alerts": "shows what the team watches and how it stands",
     f"GET {_P}/alerts/{{alert_id}}": "shows what the team watches and how it stands",

@@ -1,7 +1,7 @@
 """SQL for analysts: the question, its cost, its history, the schema and the limits."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 from pydantic import ConfigDict, Field, RootModel, StrictBool, StrictInt, StringConstraints
@@ -166,6 +166,19 @@ class SqlLimitsQuestion(RootModel[dict[str, dict[str, StrictInt | float | Strict
     """Role to limit to number; what is not named is as the service's settings say."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"analyst": {"seconds": 120, "concurrency": 8}}})
+
+
+class SuspensionAnswer(Answer):
+    """A suspension of SQL. `of`: whose statement did not end, as a member's id, a token's, or `operator`; `query_id` is in the history."""
+
+    id: str
+    kind: Literal["caller", "statement", "project"]
+    of: str
+    query_id: str
+    strike: int = Field(description="The how manieth it was within a week.")
+    began_at: UtcTime
+    ends_at: UtcTime
+    lifted_at: UtcTime | None
 
 
 def columns_json(columns: Any) -> str:
