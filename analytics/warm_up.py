@@ -11,10 +11,11 @@ from analytics.domain.project import Project
 from analytics.ingest.pipeline import door_steps
 from analytics.ingest.recorder import Recorder, Sent
 from analytics.spool.schema import EVENT_SCHEMA
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import Warehouse
 from analytics.warehouse.scratch import drop_left_over_scratch, scratch_table
 from analytics.writer.batch import rows_of
-from analytics.writer.prepare import enriched, to_stream
+from analytics.writer.prepare import enriched
 
 _EVENT = b"""[{"event": "warm_up", "user_id": "u", "timestamp": "2026-01-01T00:00:00.000Z", "properties": {"a": 1},
 "context": {"user_agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",

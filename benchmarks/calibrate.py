@@ -14,28 +14,31 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
+
 from analytics.domain.project import Project
 from analytics.ingest.pipeline import door_steps
 from analytics.ingest.recorder import Recorder, Sent
 from analytics.migrate.clickhouse import migrate_clickhouse
 from analytics.spool.schema import EVENT_SCHEMA
 from analytics.telemetry.logging import configure_logging
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import open_warehouse
 from analytics.writer.batch import rows_of
-from analytics.writer.prepare import enriched, to_stream
+from analytics.writer.prepare import enriched
 from benchmarks.dataset import EventFactory
 
 BATCH_ROWS = 50_000
 _REQUEST_ROWS = 500
 
 
-def make_batches(count: int, project_id: str = "p_calibration") -> tuple[list[str], list[bytes]]:
+def make_batches(count: int, project_id: str = "p_calibration") -> tuple[list[str], list[pa.Buffer]]:
     """Column names, and `count` batches as Arrow streams."""
     factory = EventFactory(seed=2)
     project = Project(project_id, "calibration", "Calibration", "UTC", datetime.now(UTC), id_seed=1)
     recorder = Recorder(door_steps(None), 10_000)
     names: list[str] = []
-    streams: list[bytes] = []
+    streams: list[pa.Buffer] = []
     for _ in range(count):
         now_ms = time.time_ns() // 1_000_000
         records: list[tuple[str, int, bytes]] = []

@@ -27,7 +27,7 @@ import numpy as np
 import uvloop
 
 from benchmarks.dataset import BLOCK_EVENTS, Batch, Block, EventFactory, probe_event
-from benchmarks.prober import PROBE_EVENT, Prober
+from benchmarks.prober import POLL_SECONDS, POLL_SECONDS_SATURATED, PROBE_EVENT, Prober
 from benchmarks.wire import Answer, Pool, request_head, with_length
 
 if sys.version_info >= (3, 14):
@@ -137,7 +137,7 @@ class Generator:
         pool = Pool(self._host, self._port, phase.connections)
         probing = self._prober if phase.probes_per_second and not prepared else None
         if probing is not None:
-            await probing.start()
+            await probing.start(POLL_SECONDS_SATURATED if phase.mode == "saturate" else POLL_SECONDS)
         state = _Running(phase, tally, pool, time.perf_counter())
         watch = asyncio.create_task(self._watch(state))
         if phase.mode == "paced":

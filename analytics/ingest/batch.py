@@ -20,7 +20,6 @@ Texts = Sequence[str | None]
 _NO_CONTEXT = Context()
 _NO_PAGE = Page()
 _NO_CAMPAIGN = Campaign()
-_CAMPAIGN_MEMBERS = ("source", "medium", "name", "term", "content")
 
 
 @dataclass(slots=True)
@@ -67,10 +66,16 @@ def make_batch(project: Project, received_ms: int, events: Sequence[Event], send
     pages = [context.page or _NO_PAGE for context in contexts]
     extras = [event.extra for event in events]
     campaign = dict[str, Texts]()
-    if any(context.campaign for context in contexts):
-        campaigns = [context.campaign or _NO_CAMPAIGN for context in contexts]
-        for member in _CAMPAIGN_MEMBERS:
-            campaign[member] = [getattr(found, member) for found in campaigns]
+    named = [context.campaign for context in contexts]
+    if any(named):
+        campaigns = [found or _NO_CAMPAIGN for found in named]
+        campaign |= {
+            "source": [found.source for found in campaigns],
+            "medium": [found.medium for found in campaigns],
+            "name": [found.name for found in campaigns],
+            "term": [found.term for found in campaigns],
+            "content": [found.content for found in campaigns],
+        }
     return EventBatch(
         project,
         received_ms,
@@ -91,5 +96,5 @@ def make_batch(project: Project, received_ms: int, events: Sequence[Event], send
         [page.title for page in pages],
         [page.referrer for page in pages],
         campaign,
-        None if all(extra is UNSET for extra in extras) else [None if extra is UNSET else extra for extra in extras],
+        None if extras.count(UNSET) == len(extras) else [None if extra is UNSET else extra for extra in extras],
     )

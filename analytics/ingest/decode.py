@@ -137,7 +137,7 @@ def _take_sent_at(events: Sequence[Event], value: bytes) -> None:
 
 
 def _decode_array(body: bytes, max_events: int, event_max_bytes: int) -> Decoded:
-    if body.count(b",") >= _MANY_COMMAS:
+    if len(body) > _MANY_COMMAS and body.count(b",") >= _MANY_COMMAS:
         _check_count(count_elements(body) or 0, max_events)
     try:
         raws = _raw_list.decode(body)

@@ -13,6 +13,7 @@ from analytics.domain.project import Project
 from analytics.errors import NotFoundError
 from analytics.query.compiler import compile_terms, engine_time
 from analytics.statements import clickhouse
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import Warehouse
 
 STATUSES = ("refused", "quarantined", "replayed")
@@ -91,10 +92,7 @@ class RejectedEvents:
             "version": pa.array([row.version], pa.uint64()),
         }
         batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as stream:
-            stream.write_batch(batch)
-        self._warehouse.insert_arrow("rejected_events", list(columns), sink.getvalue().to_pybytes(), token=uuid4().hex, lane="control")
+        self._warehouse.insert_arrow("rejected_events", list(columns), to_stream(batch), token=uuid4().hex, lane="control")
 
 
 def _text(value: Any) -> str:

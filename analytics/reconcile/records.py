@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from analytics.clock import Clock
 from analytics.statements import clickhouse
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import Warehouse
 
 Status = Literal["requested", "running", "finished", "failed", "interrupted"]
@@ -73,12 +74,8 @@ class ReconciliationRecords:
             "version": pa.array([self._version], pa.uint64()),
         }
         batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as stream:
-            stream.write_batch(batch)
-        self._warehouse.insert_arrow(
-            "reconciliations", list(columns), sink.getvalue().to_pybytes(), token=f"{record.id}/{self._version}", lane="control"
-        )
+        token = f"{record.id}/{self._version}"
+        self._warehouse.insert_arrow("reconciliations", list(columns), to_stream(batch), token=token, lane="control")
 
     def newest(self, limit: int, after: tuple[datetime, str] | None = None) -> list[Reconciliation]:
         """At most `limit` after the key (requested_at, id), newest first."""

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from analytics.errors import AnalyticsError, WarehouseUnavailableError
 from analytics.statements import Statement, clickhouse
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import Warehouse
 
 _SETTINGS: Mapping[str, Any] = {
@@ -171,9 +172,6 @@ class Session:
         self.check()
         self._inserts += 1
         batch = rows.combine_chunks().to_batches()[0]
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as stream:
-            stream.write_batch(batch)
         # A token of its own: without one the engine would drop a block that equals an earlier one.
         token = f"reconcile:{self._token}:{self._inserts}"
-        self._warehouse.insert_arrow(table, batch.schema.names, sink.getvalue().to_pybytes(), token=token, lane="reconcile")
+        self._warehouse.insert_arrow(table, batch.schema.names, to_stream(batch), token=token, lane="reconcile")

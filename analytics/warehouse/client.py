@@ -200,7 +200,7 @@ class Warehouse:
         self,
         table: str,
         columns: Sequence[str],
-        payload: bytes,
+        payload: pa.Buffer,
         *,
         token: str | None = None,
         lane: Lane = "writer",
@@ -219,7 +219,7 @@ class Warehouse:
                 if self.embedded:
                     insert_from_memory(client, table, columns, payload, merged)
                 else:
-                    client.raw_insert(table, list(columns), payload, settings=merged, fmt="ArrowStream")
+                    client.raw_insert(table, list(columns), payload.to_pybytes(), settings=merged, fmt="ArrowStream")
             except DRIVER_ERRORS as error:
                 raise insert_failure(error) from error
 

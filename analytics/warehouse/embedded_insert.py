@@ -8,13 +8,14 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
 from clickhouse_connect.driver.binding import quote_identifier
 from clickhouse_connect.driver.client import Client
 
 from analytics.warehouse.setting_text import setting_text
 
 
-def insert_from_memory(client: Client, table: str, columns: Sequence[str], payload: bytes, settings: Mapping[str, Any]) -> None:
+def insert_from_memory(client: Client, table: str, columns: Sequence[str], payload: pa.Buffer, settings: Mapping[str, Any]) -> None:
     """Insert an Arrow stream. Setting values are numbers or texts of our own; raises the driver's errors."""
     names = ", ".join(map(quote_identifier, columns))
     descriptor = os.memfd_create("insert")

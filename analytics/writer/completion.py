@@ -18,9 +18,10 @@ import pyarrow as pa
 
 from analytics.errors import WarehouseUnavailableError
 from analytics.statements import Statement, clickhouse
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import Warehouse
 from analytics.warehouse.scratch import scratch_table
-from analytics.writer.prepare import by_months, to_stream
+from analytics.writer.prepare import by_months
 
 # Each of these inserts may fall apart: what is missing then is found at the next call.
 _INSERT = {"insert_deduplicate": 0, "max_partitions_per_insert_block": 0}

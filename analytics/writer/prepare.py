@@ -42,14 +42,6 @@ def by_months(events: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         yield events.filter(pa.array(np.isin(months, distinct[start : start + _MOST_MONTHS])))
 
 
-def to_stream(batch: pa.RecordBatch) -> bytes:
-    """An Arrow IPC stream of one record batch."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as stream:
-        stream.write_batch(batch)
-    return sink.getvalue().to_pybytes()
-
-
 def _one(column: ChunkedArray) -> Array:
     chunks = column.chunks
     return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.writer.batch import Batch, Verdict
-from analytics.writer.prepare import by_months, enriched, to_stream, without_rows
+from analytics.writer.prepare import by_months, enriched, without_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,8 @@ class PreparedBatch:
     batch: Batch
     verdict: Verdict
     events: pa.RecordBatch | None
-    streams: tuple[bytes, ...]
-    refused: tuple[tuple[str, ...], bytes] | None
+    streams: tuple[pa.Buffer, ...]
+    refused: tuple[tuple[str, ...], pa.Buffer] | None
 
     @property
     def waiting_rows(self) -> int:
@@ -36,8 +37,8 @@ class PreparedBatch:
 def prepared(batch: Batch, verdict: Verdict) -> PreparedBatch:
     """Make `batch` ready as `verdict` says."""
     events: pa.RecordBatch | None = None
-    streams: tuple[bytes, ...] = ()
-    refused: tuple[tuple[str, ...], bytes] | None = None
+    streams: tuple[pa.Buffer, ...] = ()
+    refused: tuple[tuple[str, ...], pa.Buffer] | None = None
     if batch.events is not None:
         kept = without_rows(batch.events, verdict.dropped_rows(), verdict.quarantined_rows())
         if kept.num_rows:

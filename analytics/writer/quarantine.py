@@ -15,10 +15,10 @@ from msgspec.json import encode
 from analytics.domain.columns import Array
 from analytics.errors import InsertRejectedError
 from analytics.statements import clickhouse
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import Warehouse
 from analytics.warehouse.scratch import scratch_table
 from analytics.writer.batch import Verdict
-from analytics.writer.prepare import to_stream
 
 _NO_DEDUPLICATION = {"insert_deduplicate": 0}
 

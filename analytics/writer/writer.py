@@ -24,6 +24,7 @@ from analytics.errors import AnalyticsError, CorruptVerdictError, InsertRejected
 from analytics.spool.segment import Position
 from analytics.spool.spool import Spool
 from analytics.telemetry.metrics import Metrics
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import Warehouse
 from analytics.writer.batch import Batch, Verdict, load_verdicts, other_copies, read_batch, save_verdicts, token_of
 from analytics.writer.completion import complete_landed, finish
@@ -31,7 +32,7 @@ from analytics.writer.gate import Gate, Hold
 from analytics.writer.inserter import Inserter
 from analytics.writer.known_ids import KnownIds, first_occurrences
 from analytics.writer.own_rollups import NoOwnRollups, OwnRollups
-from analytics.writer.prepare import enriched, to_stream
+from analytics.writer.prepare import enriched
 from analytics.writer.prepared import PreparedBatch, prepared
 from analytics.writer.quarantine import find_poison, quarantined_rows, remove_quarantined
 from analytics.writer.repeat_check import RepeatCheck
@@ -400,7 +401,7 @@ class Writer:
         self._insert_seconds = time.perf_counter() - started
         self._metrics.insert_seconds.observe(self._insert_seconds)
 
-    def _insert_events(self, events: pa.RecordBatch, streams: Sequence[bytes], token: str, tried: bool) -> None:
+    def _insert_events(self, events: pa.RecordBatch, streams: Sequence[pa.Buffer], token: str, tried: bool) -> None:
         if tried:
             filled = finish(self._warehouse, events, token)
             log.info("writer.batch_completed", extra={"token": token, "filled": filled})
@@ -408,7 +409,7 @@ class Writer:
         for number, stream in enumerate(streams):
             self._warehouse.insert_arrow("events", events.schema.names, stream, token=f"{token}/{number}")
 
-    def _insert_rejected(self, names: Sequence[str], stream: bytes, token: str, tried: bool) -> None:
+    def _insert_rejected(self, names: Sequence[str], stream: pa.Buffer, token: str, tried: bool) -> None:
         """A further attempt goes in whatever the engine thinks of it: repeats of these rows replace each other."""
         if tried:
             self._warehouse.insert_arrow("rejected_events", names, stream, settings={"insert_deduplicate": 0})

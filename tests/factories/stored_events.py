@@ -13,8 +13,8 @@ from xxhash import xxh3_64_intdigest
 
 from analytics.domain.event_id import hash_id
 from analytics.domain.project import Project
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import Warehouse
-from analytics.writer.prepare import to_stream
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _TEXTS = (

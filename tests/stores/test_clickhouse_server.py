@@ -14,10 +14,10 @@ from analytics.errors import QueryTimeoutError, WarehouseUnavailableError
 from analytics.migrate.clickhouse import WarehouseSchema, migrate_clickhouse, pending_clickhouse
 from analytics.migrate.plan import read_files
 from analytics.statements import data_folder
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import Warehouse, open_warehouse
 from analytics.warehouse.server import prepare_server
 from analytics.warm_up import warm_up_warehouse
-from analytics.writer.prepare import to_stream
 from tests.architecture.test_statements import explain_every_statement
 from tests.factories.stored_events import make_event, make_project, store_events
 from tests.fixtures.clickhouse_server import LIMITED, PASSWORD, ClickHouseServer

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from analytics.domain.project import Project
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import Warehouse
 from analytics.writer.completion import complete
-from analytics.writer.prepare import to_stream
 from tests.factories.stored_events import StoredEvent, event_batch, make_event, make_project
 
 COLUMNS = {

@@ -21,9 +21,9 @@ from analytics.rollups.feeds import OwnFeeds
 from analytics.rollups.plan import RollupPlan, make_plan
 from analytics.rollups.rebuild import Rebuild, chunks_of
 from analytics.rollups.tables import OwnTable, OwnTables
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import Warehouse, open_warehouse
 from analytics.writer.completion import complete
-from analytics.writer.prepare import to_stream
 from tests.factories.stored_events import StoredEvent, event_batch, make_event, make_project, store_events
 from tests.fixtures.clickhouse_server import ClickHouseServer
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pytest
 
 from analytics.migrate.clickhouse import WarehouseSchema
+from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import Warehouse, open_warehouse
 from analytics.warehouse.scratch import drop_left_over_scratch, scratch_table
 from analytics.writer.completion import finish
-from analytics.writer.prepare import to_stream
 from tests.factories.stored_events import event_batch, make_event, make_project
 from tests.fixtures.clickhouse_server import ClickHouseServer
 from tests.fixtures.patience import wait_for
