@@ -31,7 +31,10 @@ class BatchMarks:
 
     def inserted(self, token: str) -> None:
         """They are all in."""
-        self._marks.end(token)
+        try:
+            self._marks.end(token)
+        except Exception as error:  # the next beat tells the marks that are left
+            _log.error("the mark of a batch was not taken away", exc_info=error)
 
 
 def changed_days(events: pa.RecordBatch) -> list[Change]:

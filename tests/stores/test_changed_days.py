@@ -47,3 +47,18 @@ def test_a_batch_that_cannot_be_told_is_distrusted_and_goes_in(redis_url: str, m
     BatchMarks(changing.marks, FixedClock(NOW)).inserting("t1", batch(("p1", 20_000)))
     assert changing.marks._owes
     changing.marks.stop()
+
+
+def test_a_mark_that_cannot_be_taken_away_stops_no_writer(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    changing = Changing(redis_url, Table(), lease_seconds=0.1)
+    marks = BatchMarks(changing.marks, FixedClock(NOW))
+    marks.inserting("t1", batch(("p1", 20_000)))
+
+    def broken(begun: object = None) -> None:
+        raise TypeError("unforeseen")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(changing.marks, "_tell", broken)
+        marks.inserted("t1")
+    assert not changing.marks._marks, "the next beat tells that it has ended"
+    changing.marks.stop()
