@@ -115,6 +115,52 @@ async def test_explain_schema_and_history_answer(api: Api, school: dict[str, Any
     assert "SELECT count() FROM events" in {item["sql"] for item in kept}
 
 
+async def test_rollups_and_saved_queries_of_ones_own_are_tables_there_too(api: Api, school: dict[str, Any]) -> None:
+    project = f"/v1/projects/{school['slug']}"
+    daily = "SELECT toDate(timestamp) AS day, event, count() AS n, uniqExact(person) AS people FROM events GROUP BY day, event"
+    made = await api.owner.post(f"{project}/rollups", {"name": "daily", "sql": daily})
+    assert made.status_code == 201, made.text
+    saved = {"name": "by-event", "question": {"kind": "sql", "sql": "SELECT event, sum(n) AS n FROM daily GROUP BY event ORDER BY event"}}
+    assert (await api.owner.post(f"{project}/queries", saved)).status_code == 201
+    assert (await api.owner.put(f"{project}/queries/by-event/publication", {})).status_code == 200
+
+    async def rows() -> list[list[Any]]:
+        """As each door says, which must be the same."""
+        told = [
+            await api.owner.post(path(school), {"sql": "SELECT event, sum(n) AS n FROM `by-event` GROUP BY event ORDER BY event"}),
+            await api.owner.post(f"{project}/queries/by-event/run", {}),
+            await api.owner.get(f"{project}/endpoints/by-event.json"),
+            await api.owner.post(path(school), {"sql": f"SELECT event, sum(n) FROM ({daily}) GROUP BY event ORDER BY event"}),
+        ]
+        assert [one.status_code for one in told] == [200] * len(told), [one.text for one in told]
+        assert all(one.json()["rows"] == told[0].json()["rows"] for one in told), [one.json()["rows"] for one in told]
+        return told[0].json()["rows"]
+
+    async def until(state: str) -> None:
+        deadline = time.monotonic() + 2 * PATIENCE_SECONDS
+        while (found := (await api.owner.get(f"{project}/rollups/daily")).json())["state"] != state:
+            assert time.monotonic() < deadline, found
+            await asyncio.sleep(0.1)
+
+    assert await rows() == [["login", 1], ["signup", 1]]
+    await until("active")
+    assert await rows() == [["login", 1], ["signup", 1]]
+    await send_events(api, school, [{"event": "login", "user_id": "u-3"}])
+    assert (await api.owner.post(path(school), {"sql": "SELECT sum(n), sum(people) FROM daily"})).json()["rows"] == [[3, 3]]
+    assert (await api.owner.post(f"{project}/rollups/daily/pause", {})).status_code == 200
+    await send_events(api, school, [{"event": "signup", "user_id": "u-4"}])
+    assert (await api.owner.post(path(school), {"sql": "SELECT sum(n) FROM daily"})).json()["rows"] == [[4]]
+    assert (await api.owner.post(f"{project}/rollups/daily/resume", {})).status_code == 200
+    await until("active")
+    assert (await api.owner.post(path(school), {"sql": "SELECT sum(n) FROM daily"})).json()["rows"] == [[4]]
+    kinds = {one["name"]: one["kind"] for one in (await api.owner.get(f"{project}/schema")).json()["tables"]}
+    assert (kinds["daily"], kinds["by-event"]) == ("rollup", "saved-query")
+    assert (await api.owner.delete(f"{project}/rollups/daily")).status_code == 409
+    assert (await api.owner.delete(f"{project}/queries/by-event")).status_code == 204
+    assert (await api.owner.delete(f"{project}/rollups/daily")).status_code == 204
+    assert (await api.owner.post(path(school), {"sql": "SELECT * FROM daily"})).json()["code"] == "unknown-table"
+
+
 async def test_a_query_is_cancelled_and_limited(api: Api, school: dict[str, Any]) -> None:
     query_id = uuid4()
     asking = asyncio.create_task(api.owner.post(path(school), {"sql": ENDLESS, "query_id": str(query_id)}))
