@@ -257,7 +257,9 @@ async def open_services(
         )
         keeper = None
         if hold is not None:  # days are computed with the writer held, so where it is
-            keeper = RollupKeeper(metadata.rollups, metadata.database, warehouse, feeds, rebuild, hold, clock, event_path.marks.changing)
+            keeper = RollupKeeper(
+                metadata.rollups, metadata.database, warehouse, feeds, rebuild, hold, clock, event_path.marks.changing, metrics
+            )
             await stack.enter_async_context(running(keeper.run(schema.ready), "own-rollups"))
         rollups = RollupMaker(
             metadata.rollups,

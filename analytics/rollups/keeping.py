@@ -6,6 +6,7 @@ off anywhere and is done again, and of each rollup one step is done at a time, s
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
@@ -28,12 +29,14 @@ from analytics.rollups.feeds import OwnFeeds, reason_of
 from analytics.rollups.plan import RollupPlan
 from analytics.rollups.rebuild import Rebuild, chunks_of
 from analytics.rollups.tables import OwnTable
+from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
 from analytics.warehouse.failures import is_at_fault
 
 LOOK_SECONDS = 2.0
 AGAIN_SECONDS = 5.0
 MOST_ROWS = 20_000_000
+MOST_GROUPS_A_DAY = 200_000  # one that was small when it was made may grow, within bounds
 GOING = timedelta(days=2)
 _LONGEST_REST = 2.0
 _GONE = "Its view is gone, which nobody took away by way of this service."
@@ -59,6 +62,7 @@ class RollupKeeper:
         hold: Hold,
         clock: Clock,
         changing: Callable[[str], AbstractContextManager[None]],
+        metrics: Metrics,
     ) -> None:
         """Inside `changing(project)` nobody takes an answer from before, nor keeps one: a table's name may have been another rollup's."""
         self._store = store
@@ -70,11 +74,13 @@ class RollupKeeper:
         self._hold = hold
         self._changing = changing
         self._clock = clock
+        self._metrics = metrics
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._failed: dict[str, str] = {}
         self._days: dict[str, Sequence[tuple[date, int]]] = {}
         self._cleaned = False
+        self._looked_at: dict[str, int] = {}
         feeds.on_failure = self._note_failure
 
     def look_soon(self) -> None:
@@ -102,6 +108,9 @@ class RollupKeeper:
     async def look(self) -> bool:
         """One step of each rollup that is not where it should be; whether one is being built. Raises StoreError."""
         rollups = await self._store.all()
+        states = Counter(rollup.state for rollup in rollups)
+        for state in RollupState:
+            self._metrics.own_rollups.labels(str(state)).set(states[state])
         await self._tell_failures(rollups)
         async with claimed(self._database, Job.ROLLUPS) as claim:
             if claim is None:
@@ -136,11 +145,21 @@ class RollupKeeper:
             return
         elif table is not None and rows.get(rollup.physical, 0) > MOST_ROWS:
             await self._fail(rollup, table, f"It has more than {MOST_ROWS:,} rows.")
+        elif table is not None and (day := await self._too_wide(table, rows.get(rollup.physical, 0))) is not None:
+            await self._fail(rollup, table, f"On {day} it has more than {MOST_GROUPS_A_DAY:,} groups.")
         elif rollup.state is RollupState.ACTIVE:
             if table is None or not table.fed:
                 await self._store.fail(rollup, table.failed if table is not None and table.failed else _GONE)
         else:
             await self._build(rollup, table)
+
+    async def _too_wide(self, table: OwnTable, rows: int) -> date | None:
+        """A day with too many groups, looked for whenever the number of rows has changed by much."""
+        if rows <= MOST_GROUPS_A_DAY or abs(rows - self._looked_at.get(table.table, 0)) < MOST_GROUPS_A_DAY // 10:
+            return None
+        found = await anyio.to_thread.run_sync(self._tables.too_wide, table, MOST_GROUPS_A_DAY)
+        self._looked_at[table.table] = rows
+        return found
 
     async def _build(self, rollup: Rollup, table: OwnTable | None) -> None:
         try:

@@ -89,6 +89,26 @@ class OwnTables:
         rows = self._warehouse.query(clickhouse("rollups/own_rows").text(), {"names": list(SPARE_TABLES)}, lane="control").rows
         return {name: int(count) for name, count in rows}
 
+    def too_wide(self, table: OwnTable, most_groups: int) -> date | None:
+        """A day on which it has more than `most_groups` groups, or None. Rows count first: of one group there may be several."""
+        asked = {"max_execution_time": 30, "max_memory_usage": 1_000_000_000}
+        candidates = self._warehouse.query(
+            f"SELECT {DAY} FROM {table.table} GROUP BY {DAY} HAVING count() > {most_groups} ORDER BY count() DESC LIMIT 10",  # noqa: S608
+            {},
+            lane="rollups",
+            settings=asked,
+        ).rows
+        keys = ", ".join(["project_id", *map(_name, table.dimensions)])
+        for (day,) in candidates:
+            text = (
+                f"SELECT count() FROM (SELECT 1 FROM {table.table} WHERE {DAY} = {{day:Date}}"  # noqa: S608 - names of our own
+                f" GROUP BY {keys} LIMIT {most_groups + 1})"
+            )
+            bounded = {**asked, "max_rows_to_group_by": most_groups + 1, "group_by_overflow_mode": "any"}
+            if self._warehouse.query(text, {"day": day}, lane="rollups", settings=bounded).rows[0][0] > most_groups:
+                return day
+        return None
+
     # ---- life --------------------------------------------------------------------------
 
     def make(self, table: str, rollup_id: str, project_id: str, plan: RollupPlan) -> OwnTable:

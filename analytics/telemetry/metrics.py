@@ -128,6 +128,8 @@ class Metrics:
         )
         self.answer_cache_bytes = self._gauge("answer_cache_bytes", "Bytes of all kept answers, at the last that was computed here.")
 
+        self.own_rollups = self._gauge("own_rollups", "Rollups that projects made, by state; a failed one waits for somebody.", "state")
+
     def _live(self) -> None:
         self.live_record_seconds = self._histogram("live_record_seconds", "Counting one stored batch in Redis.", _CHECK_BUCKETS)
         self.live_batches = self._counter("live_batches", "Stored batches, by what Redis said (counted, repeat, lost).", "outcome")

@@ -7,7 +7,7 @@ import pytest
 
 from analytics.fence.catalog import SqlCatalog
 from analytics.metadata import rollups
-from analytics.rollups import making
+from analytics.rollups import keeping, making
 from analytics.rollups.plan import RollupPlan
 from analytics.rollups.tables import OwnTables
 from tests.factories.sent_events import send_events
@@ -231,6 +231,31 @@ async def test_names_are_the_projects_own_and_cannot_be_had_twice(api: Api) -> N
         assert (await api.owner.post(f"{path}/rollups", {**again, "name": name})).status_code == 422
     over = {"name": "over", "sql": "SELECT event, sum(n) AS n FROM mine GROUP BY event"}
     assert (await api.owner.post(f"{path}/rollups", over)).json()["code"] == "unknown-table"
+
+
+async def test_a_rollup_that_grows_too_wide_later_fails_and_keeps_no_event(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = await api.make_project()
+    await make(
+        api, project, "SELECT toDate(timestamp) AS day, properties.course_id AS course, count() AS n FROM events GROUP BY day, course"
+    )
+    await until(api, project, "daily", "active")
+    monkeypatch.setattr(keeping, "MOST_GROUPS_A_DAY", 20)
+    courses = [{"event": "seen", "user_id": "u", "timestamp": "2026-10-05T10:00:00Z", "properties": {"course_id": n}} for n in range(20)]
+    await send_events(api, project, courses)
+    await send_events(api, project, courses)  # more rows, the same groups
+    assert (await state_of(api, project, "daily"))["state"] == "active"
+    await send_events(api, project, [{**courses[0], "properties": {"course_id": f"more-{n}"}} for n in range(5)])
+    failed = await until(api, project, "daily", "failed")
+    assert "groups" in failed["reason"]
+    await send_events(api, project, courses)
+    answer = await api.owner.post(f"/v1/projects/{project['slug']}/sql", {"sql": "SELECT count(), sum(n) FROM daily"})
+    assert answer.json()["rows"] == [[25, 65]], answer.text
+
+    async def is_told() -> bool:
+        told = (await api.nobody.get("/metrics")).text
+        return 'own_rollups{state="failed"} ' in told and 'own_rollups{state="failed"} 0.0' not in told
+
+    await eventually(is_told, "the failure among the metrics")
 
 
 async def test_rollups_are_bounded_in_number_and_in_groups(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
