@@ -17,7 +17,7 @@ from analytics.api.auth import Access, Allowed
 from analytics.api.dependencies import OpenServices
 from analytics.api.etags import IfNoneMatch, content_etag, is_at_hand
 from analytics.api.paging import PageCursor, decode_cursor, encode_cursor
-from analytics.api.queries import record_question
+from analytics.api.queries import answer_saved, record_question
 from analytics.api.schemas.base import iso_utc
 from analytics.api.schemas.queries import MOST_AGE_SECONDS
 from analytics.api.schemas.questions import PageAnswer
@@ -29,7 +29,7 @@ router = APIRouter(prefix="/v1/projects/{project}/endpoints", tags=["endpoints"]
 MOST_ROWS_A_PAGE = 10_000
 _FORMATS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "A page of rows. Other formats than JSON carry `x-next-cursor`, `x-truncated`, `x-query-id` and `x-data-as-of`.",
+        "description": "A page of rows. Files carry `x-next-cursor`, `x-truncated`, `x-withheld`, `x-query-id` and `x-data-as-of`.",
         "content": {kind.media_type.partition(";")[0]: {} for kind in FileFormat if kind is not FileFormat.JSON},
     },
     304: {"description": "Nothing has changed since the answer with the ETag of `If-None-Match`."},
@@ -63,7 +63,7 @@ async def read_endpoint(
     asked = Asked(
         access.project, saved.question, access.actor, params, max_age_seconds=age, source=f"endpoint:{name}", author=saved.changed_by
     )
-    answer = await asker.answer(services.answers.answer(asked))
+    answer, withheld = await asker.answer(answer_saved(services, access, asked))
     page = page_of(answer.rows, limit, None if after is None else (after[0], after[1]))
     next_cursor = None if page.next is None else encode_cursor(page.next)
     rows = await anyio.to_thread.run_sync(file_of, format, answer.columns, page.rows)
@@ -76,10 +76,11 @@ async def read_endpoint(
         "x-query-id": answer.meta.query_id,
         "x-data-as-of": iso_utc(answer.meta.data_as_of),
         "x-truncated": truncated,
+        "x-withheld": str(withheld),
     }
     if next_cursor is not None:
         headers["x-next-cursor"] = next_cursor
     if is_at_hand(etag, if_none_match):
         return Response(status_code=304, headers=headers)
-    body = table_json(answer, page.rows, next_cursor=next_cursor) if format is FileFormat.JSON else rows
+    body = table_json(answer, page.rows, next_cursor=next_cursor, withheld=withheld) if format is FileFormat.JSON else rows
     return Response(body, media_type=format.media_type, headers=headers)

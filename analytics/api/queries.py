@@ -6,9 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
+from analytics.answers.answer import Answer
 from analytics.answers.names import check_source_name
 from analytics.answers.runner import Asked
 from analytics.answers.saving import Savable
+from analytics.answers.small_groups import shown
 from analytics.api.answers import table_json
 from analytics.api.asker import CurrentAsker
 from analytics.api.auth import Access, Allowed
@@ -25,7 +27,7 @@ from analytics.api.schemas.queries import (
 )
 from analytics.api.schemas.questions import TableAnswer
 from analytics.domain.access import Permission
-from analytics.domain.question import Question
+from analytics.domain.question import Question, QuestionKind
 from analytics.errors import ForbiddenError
 from analytics.metadata.pool import Change
 from analytics.metadata.saved_queries import SavedDraft, SavedQuery
@@ -106,7 +108,10 @@ async def restore_version(
 
 @router.post("/{name}/run", response_model=TableAnswer)
 async def run_saved_query(name: SavedName, wanted: RunQuestion, access: MayRead, services: OpenServices, asker: CurrentAsker) -> Response:
-    """Ask it as its editor saved it; only declared parameters can be set."""
+    """Ask it as its editor saved it; only declared parameters can be set.
+
+    Where the project withholds small groups they are withheld from whoever may not ask such a question of their own.
+    """
     saved = await services.metadata.saved_queries.find(access.project.id, name)
     await record_question(services, access, "query.run", saved, wanted.params)
     asked = Asked(
@@ -120,7 +125,8 @@ async def run_saved_query(name: SavedName, wanted: RunQuestion, access: MayRead,
         source=f"query:{name}",
         author=saved.changed_by,
     )
-    return Response(table_json(await asker.answer(services.answers.answer(asked))), media_type="application/json")
+    answer, withheld = await asker.answer(answer_saved(services, access, asked))
+    return Response(table_json(answer, withheld=withheld), media_type="application/json")
 
 
 @router.put("/{name}/publication")
@@ -138,6 +144,15 @@ async def publish_query(
 async def withdraw_query(name: SavedName, access: MayEdit, services: OpenServices) -> None:
     """Let it be read at no endpoint any more, at once."""
     await services.metadata.saved_queries.withdraw(access.actor, access.project.id, name)
+
+
+async def answer_saved(services: Services, access: Access, asked: Asked) -> tuple[Answer, int]:
+    """The answer to a saved question as its asker may see it, and how much was withheld. Raises as `Answers.answer` and `shown`."""
+    answer = await services.answers.answer(asked)
+    question, least = asked.question, access.project.suppress_below
+    if least is None or access.may(Permission.RUN_SQL if question.kind is QuestionKind.SQL else Permission.ASK_QUESTIONS):
+        return answer, 0
+    return await shown(services.answers, asked, answer, least, question.learners)
 
 
 async def checked_draft(services: Services, access: Access, question: Question, description: str, name: str) -> SavedDraft:

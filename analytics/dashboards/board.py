@@ -6,7 +6,7 @@ that is set reaches each tile or the tile says that it does not: numbers that lo
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,22 +14,20 @@ import structlog
 
 from analytics.answers.answer import Answer
 from analytics.answers.runner import Answers, Asked, Days
+from analytics.answers.small_groups import shown
 from analytics.clock import Clock
 from analytics.dashboards.document import DashboardDocument, Tile
-from analytics.dashboards.suppression import learners_question, without_small_points, without_small_rows
 from analytics.domain.project import Project
 from analytics.domain.question import Question, QuestionKind, question_of
-from analytics.domain.time_range import Interval, parse_zone
+from analytics.domain.time_range import parse_zone
 from analytics.errors import AnalyticsError, FieldError, InvalidRequestError, NotFoundError, QueryTimeoutError, WarehouseUnavailableError
 from analytics.metadata.saved_queries import SavedQueries
 from analytics.query.persons import shows_persons
-from analytics.query.spec import MAX_GROUPS, MAX_VALUES
 
 BUDGET_SECONDS = 20.0
 AT_ONCE = 6
 MOST_ROWS = 10_000  # of one tile
 _log = structlog.get_logger("analytics.dashboards")
-_HOURS = {Interval.MINUTE: 1 / 60, Interval.HOUR: 1.0, Interval.DAY: 24.0, Interval.WEEK: 168.0, Interval.MONTH: 672.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +117,9 @@ class Boards:
             least = view.project.suppress_below
             if least is None:
                 return TileAnswer(tile, answer)
-            shown, withheld = await self._suppressed(tile, asked, answer, least)
-            return TileAnswer(tile, shown, withheld=withheld)
+            learners = asked.question.learners if tile.learners is None else tile.learners
+            kept, withheld = await shown(self._answers, asked, answer, least, learners)
+            return TileAnswer(tile, kept, withheld=withheld)
 
     async def check(self, view: View, tile: Tile) -> tuple[str | None, bool]:
         """The kind of question that a tile asks (None: a saved one), and whether it is about single persons.
@@ -179,31 +178,6 @@ class Boards:
             author=author,
         )
 
-    async def _suppressed(self, tile: Tile, asked: Asked, answer: Answer, least: int) -> tuple[Answer, int]:
-        question = asked.question
-        if question.kind is QuestionKind.SQL:
-            if tile.learners is None:
-                detail = "say which column counts the learners of a row, or false if no row is about a group of them"
-                raise InvalidRequestError(f"The project withholds small groups: {detail}.", [FieldError("/learners", detail)])
-            return (answer, 0) if tile.learners is False else without_small_rows(answer, tile.learners, least)
-        body = question.trends
-        if all(one.get("metric") == "unique_users" for one in body.get("series", ())):
-            return without_small_points(answer, answer, least)
-        counting = Question(QuestionKind.TRENDS, trends=learners_question(body, _most_groups(body, asked)), parameters=question.parameters)
-        learners = await self._answers.answer(
-            Asked(
-                project=asked.project,
-                question=counting,
-                caller=asked.caller,
-                params=asked.params,
-                days=asked.days,
-                max_age_seconds=asked.max_age_seconds,
-            )
-        )
-        if learners.truncated:
-            raise InvalidRequestError("The learners behind this tile are too many rows to count: take a wider interval.", [])
-        return without_small_points(answer, learners, least)
-
 
 def _bound(name: str, kind: str, values: Sequence[str]) -> Any:
     if kind.startswith("Array("):
@@ -220,12 +194,4 @@ def _filtered(question: Question, conditions: Sequence[Any], timezone: str) -> Q
     every = [own, *conditions] if own is not None else list(conditions)
     if conditions:
         body["filters"] = every[0] if len(every) == 1 else {"and": every}
-    return Question(QuestionKind.TRENDS, trends=body, parameters=question.parameters)
-
-
-def _most_groups(body: Mapping[str, Any], asked: Asked) -> int:
-    """As many groups as can be counted in the days asked for."""
-    interval = body.get("interval", Interval.DAY)
-    hours = _HOURS[Interval(interval)] if interval in set(Interval) else 1 / 60
-    days = (asked.days[1] - asked.days[0]).days + 1 if asked.days is not None else 366
-    return max(1, min(MAX_GROUPS, int(MAX_VALUES / (days * 25 / hours + 2)) - 1))
+    return replace(question, trends=body)

@@ -30,7 +30,7 @@ class Project:
     event_max_bytes: int = 32_768  # 1,000,000 at most
     event_max_age_days: int | None = None  # None: back to the year 2000
     personal_fields: Mapping[str, PersonalMode] = field(default_factory=dict[str, PersonalMode], hash=False)  # domain/personal_fields.py
-    suppress_below: int | None = None  # groups of fewer learners are shown on no dashboard; None: all are
+    suppress_below: int | None = None  # groups of fewer learners are withheld; None: all are shown
     id_seed: int = 0  # random, secret; seeds the hash of event ids, so that no other project can aim at them
 
 

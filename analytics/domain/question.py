@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from analytics.errors import FieldError, InvalidQueryError
 
@@ -16,7 +16,7 @@ MAX_PARAMETERS = 100
 MAX_SQL = 64_000
 MAX_DESCRIPTION = 2_000
 _PARAMETER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}\Z")
-_MEMBERS = {"kind", "sql", "trends", "parameters"}
+_MEMBERS = {"kind", "sql", "trends", "parameters", "learners"}
 _PARAMETER_MEMBERS = {"name", "type", "default", "description"}
 
 
@@ -45,17 +45,22 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question. Of `sql` and `trends` (the body of POST /trends) the one of its kind is there."""
+    """One question. Of `sql` and `trends` (the body of POST /trends) the one of its kind is there.
+
+    `learners` is for SQL: the column that counts the learners behind a row, False: no row is about a group of them, None: nobody said.
+    """
 
     kind: QuestionKind
     sql: str = ""
     trends: Mapping[str, Any] = field(default_factory=dict[str, Any])
     parameters: tuple[Parameter, ...] = ()
+    learners: str | Literal[False] | None = None
 
     def document(self) -> dict[str, Any]:
         """As it is saved: `question_of` gives it back."""
         body = {"sql": self.sql} if self.kind is QuestionKind.SQL else {"trends": dict(self.trends)}
-        return {"kind": str(self.kind), **body, "parameters": [one.document() for one in self.parameters]}
+        counted = {} if self.learners is None else {"learners": self.learners}
+        return {"kind": str(self.kind), **body, "parameters": [one.document() for one in self.parameters], **counted}
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -82,10 +87,20 @@ def question_of(document: Any, pointer: str = "") -> Question:
     if kind == QuestionKind.SQL:
         if not isinstance(body, str) or not 1 <= len(body) <= MAX_SQL:
             raise _wrong(f"{pointer}/sql", f"must be a text of 1 to {MAX_SQL:,} characters")
-        return Question(QuestionKind.SQL, sql=body, parameters=parameters)
+        return Question(
+            QuestionKind.SQL, sql=body, parameters=parameters, learners=_learners(members.get("learners"), f"{pointer}/learners")
+        )
+    if members.get("learners") is not None:
+        raise _wrong(f"{pointer}/learners", "is for SQL; those of trends are counted")
     if not isinstance(body, Mapping):
         raise _wrong(f"{pointer}/trends", "must be the body of a trends question")
     return Question(QuestionKind.TRENDS, trends=dict(cast(Mapping[str, Any], body)), parameters=parameters)
+
+
+def _learners(said: Any, pointer: str) -> str | Literal[False] | None:
+    if said is None or said is False or (isinstance(said, str) and 1 <= len(said) <= 200):
+        return said
+    raise _wrong(pointer, "must be the name of a column, or false")
 
 
 def _parameters(listed: Any, pointer: str) -> tuple[Parameter, ...]:

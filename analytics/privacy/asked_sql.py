@@ -123,6 +123,8 @@ def question_without(document: Mapping[str, Any], subject: Subject) -> dict[str,
     told = dict(document)
     if "sql" in told:
         told["sql"] = without(told["sql"], subject)
+    if "learners" in told:
+        told["learners"] = without(told["learners"], subject)
     if "trends" in told:
         told["trends"] = without(told["trends"], subject)
     told["parameters"] = [

@@ -111,6 +111,36 @@ async def test_sql_must_say_which_column_counts_learners(api: Api, school: dict[
     assert SMALL not in (await api.owner.get(f"{board}/tiles/silent.svg")).text
 
 
+async def test_a_run_and_an_endpoint_withhold_them_from_who_could_not_ask_otherwise(api: Api, school: dict[str, Any]) -> None:
+    url = f"/v1/projects/{school['slug']}"
+    counted = {**sql(BY_COURSE), "learners": "learners"}
+    for name, question in (("said", counted), ("silent", sql(BY_COURSE)), ("trend", trends({"event": "lesson"}, **BREAKDOWN))):
+        assert (await api.owner.post(f"{url}/queries", {"name": name, "question": question})).status_code == 201
+        assert (await api.owner.put(f"{url}/queries/{name}/publication", {})).status_code == 200
+    viewer, reader = await api.member(school, "viewer"), await api.token(school, ["read"])
+    program = await api.token(school, ["endpoint:said", "endpoint:silent", "endpoint:trend"])
+    withheld = {
+        f"{who} {name}": await caller.post(f"{url}/queries/{name}/run", {})
+        for who, caller, names in (("viewer", viewer, ("said", "silent", "trend")), ("reader", reader, ("said", "silent")))
+        for name in names
+    }
+    for name in ("said", "silent", "trend"):
+        withheld[f"program {name}"] = await program.get(f"{url}/endpoints/{name}.json")
+        withheld[f"csv {name}"] = await viewer.get(f"{url}/endpoints/{name}.csv")
+    for which, answer in withheld.items():
+        assert answer.status_code == (422 if "silent" in which else 200), (which, answer.text)
+        assert SMALL not in answer.text, which
+        assert f",{TIMES}" not in answer.text, which
+    assert withheld["viewer said"].json()["rows"] == [[LARGE, 6, 6]]
+    assert (withheld["viewer said"].json()["withheld"], withheld["csv said"].headers["x-withheld"]) == (1, "1")
+    analyst = await api.member(school, "analyst")
+    for name in ("said", "silent", "trend"):
+        whole = await analyst.post(f"{url}/queries/{name}/run", {})
+        assert (whole.status_code, whole.json()["withheld"], SMALL in whole.text) == (200, 0, True)
+    board = await made(api, school, tile("saved", {"saved": "said"}, bar("course")))
+    assert (await api.owner.get(f"{board}/data")).json()["tiles"][0]["rows"] == [[LARGE, 6, 6]]
+
+
 async def test_the_size_is_set_by_admins_alone_and_holds_at_once(api: Api) -> None:
     project = await api.make_project()
     await send_events(api, project, [lesson(f"s-{number}", SMALL) for number in range(3)])

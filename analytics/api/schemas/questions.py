@@ -37,6 +37,11 @@ class QuestionBody(Body):
     sql: Annotated[str, StringConstraints(min_length=1, max_length=MAX_SQL)] | None = None
     trends: dict[str, Any] | None = Field(None, description="The body of POST …/trends.")
     parameters: Annotated[list[ParameterBody], Field(max_length=MAX_PARAMETERS, default_factory=list[ParameterBody])]
+    learners: Annotated[str, StringConstraints(min_length=1, max_length=200)] | Literal[False] | None = Field(
+        None,
+        description="Of SQL: the column that counts the learners behind a row, so that small groups can be withheld; "
+        "false: no row is about a group of learners.",
+    )
 
     def question(self, pointer: str = "/question") -> Question:
         """It, checked for its shape. Raises InvalidQueryError."""
@@ -60,6 +65,7 @@ class QuestionAnswer(Answer):
     sql: str | None
     trends: dict[str, Any] | None
     parameters: list[ParameterAnswer]
+    learners: str | bool | None
 
     @classmethod
     def of(cls, question: Question) -> "QuestionAnswer":
@@ -70,6 +76,7 @@ class QuestionAnswer(Answer):
             sql=members.get("sql"),
             trends=members.get("trends"),
             parameters=[ParameterAnswer.model_validate(one) for one in question.parameters],
+            learners=question.learners,
         )
 
 
@@ -79,6 +86,7 @@ class TableAnswer(Answer):
     columns: list[ColumnAnswer]
     rows: list[list[Any]]
     truncated: bool = Field(description="There were more rows.")
+    withheld: int = Field(description="Rows or values about too few learners, where the project withholds these from whoever asked.")
     meta: MetaAnswer
 
 

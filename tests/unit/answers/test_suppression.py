@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from analytics.adhoc.columns import Column
 from analytics.answers.answer import Answer, AnswerMeta
 from analytics.answers.runner import OTHER
-from analytics.dashboards.suppression import learners_question, without_small_points, without_small_rows
+from analytics.answers.suppression import learners_question, without_small_points, without_small_rows
 from analytics.errors import InvalidRequestError
 
 META = AnswerMeta("q", 1, 1, 1, False, datetime(2026, 11, 1, tzinfo=UTC), "raw")
