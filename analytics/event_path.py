@@ -46,6 +46,11 @@ EXIT_DISK_FAILED = 74
 EXIT_WRITER_DIED = 70
 
 
+def end_process(code: int) -> None:
+    """End at once: what is under way must not be answered any more."""
+    os._exit(code)
+
+
 @dataclass(frozen=True)
 class EventPath:
     """The open parts."""
@@ -133,7 +138,7 @@ async def open_event_path(
             wants_rest=wants_rest,
             idle=idle,
             quarantined=quarantined,
-            died=lambda: os._exit(EXIT_WRITER_DIED),
+            died=partial(end_process, EXIT_WRITER_DIED),
         )
         pace = Pace(spool, settings.project_events_per_second, settings.spool_backlog_rows, writer.takes_events, clock)
         steps = door_steps(country_of, personal, erased.refuse if erased else None)
@@ -148,7 +153,7 @@ async def open_event_path(
             metrics,
             pace,
             max_body_bytes=settings.request_max_bytes,
-            on_disk_failure=lambda: os._exit(EXIT_DISK_FAILED),
+            on_disk_failure=partial(end_process, EXIT_DISK_FAILED),
             decoders=decoders,
             erased=erased,
         )

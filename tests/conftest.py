@@ -7,6 +7,7 @@ settings.register_profile("tests", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("tests")
 
 pytest_plugins = [
+    "tests.fixtures.last_words",
     "tests.fixtures.engines",
     "tests.fixtures.service",
     "tests.fixtures.clickhouse_server",
