@@ -26,6 +26,9 @@ MAX_DEPTH = 20
 MAX_LAYERS = 2  # within each other
 MAX_NODES = 3_000
 _LARGEST = 1e15
+_MOST_PARTS = 1_000
+# How many of something are drawn: a picture that is given up after its time holds a place meanwhile.
+_COUNTS = frozenset({"tickCount", "steps", "minsteps", "maxsteps", "maxbins", "count", "nice", "order"})
 _KNOWN_SCHEMA = re.compile(r"https://vega\.github\.io/schema/vega-lite/v6(\.\d+){0,2}\.json\Z")
 _SCHEMA_FILE = "altair/vegalite/v6/schema/vega-lite-schema.json"
 _VIEW = frozenset({"description", "mark", "encoding", "layer", "transform", "resolve"})
@@ -107,6 +110,8 @@ def _check_member(name: str, value: Any, pointer: str) -> None:
         raise _wrong(pointer, f"must be one of {', '.join(_FORMAT_TYPES)}")
     if name == "format" and not isinstance(value, str):
         raise _wrong(pointer, "must be a text")
+    if name in _COUNTS and isinstance(value, int | float) and value > _MOST_PARTS:
+        raise _wrong(pointer, f"must not be more than {_MOST_PARTS:,}")
     if name in ("test", "filter"):
         check_predicate(value, pointer)
 
