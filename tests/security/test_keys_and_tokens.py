@@ -8,7 +8,7 @@ import pytest
 
 from analytics.clock import SystemClock
 from analytics.metadata import token_uses
-from analytics.metadata.key_directory import open_key_directory
+from analytics.metadata.key_directory import KeyDirectory, open_key_directory
 from analytics.metadata.keys import WriteKeys
 from analytics.metadata.pool import open_database
 from analytics.metadata.projects import Projects, new_project
@@ -100,6 +100,18 @@ async def test_a_preflight_is_answered_as_the_key_in_the_address_says(api: Api) 
     assert refused.status_code == 403
     assert "access-control-allow-origin" not in refused.headers
     assert (await preflight(api, OTHER)).headers["access-control-allow-origin"] == "*"  # some key may
+
+
+async def test_a_preflight_without_a_key_is_refused_to_pages_that_no_key_names(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_named(self: KeyDirectory, origin: str) -> bool:  # of a service on which every key names its origins
+        return any(origin in key.origins for key in self._picture.by_key.values())
+
+    monkeypatch.setattr(KeyDirectory, "is_origin_of_any_key", is_named)
+    await make_key(api, await api.make_project(), SCHOOL)
+    assert (await preflight(api, SCHOOL)).status_code == 204
+    refused = await preflight(api, OTHER)
+    assert refused.status_code == 403
+    assert "access-control-allow-origin" not in refused.headers
 
 
 async def test_origins_of_a_key_can_be_changed_and_nonsense_is_refused(api: Api) -> None:
