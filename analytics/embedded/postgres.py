@@ -117,7 +117,10 @@ class EmbeddedPostgres:
             layout.log.replace(layout.log.with_suffix(".log.1"))
         self._process = start_child(
             ChildCommand(
-                [str(layout.programs / "postgres"), "-D", layout.data_name, "-k", str(layout.runtime_folder), "-p", str(_PORT)],
+                [
+                    *(str(layout.programs / "postgres"), "-D", layout.data_name, "-k", str(layout.runtime_folder), "-p", str(_PORT)),
+                    *("-c", "wal_recycle=off"),  # a file of the log that is not needed any more is gone, and not kept for its room
+                ],
                 layout.data,
                 layout.account,
                 death_signal=signal.SIGQUIT,  # the postmaster takes its backends along; the journal makes it whole again
@@ -185,11 +188,11 @@ class EmbeddedPostgres:
         connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(ROLE), sql.Literal(self._password)))
 
     def _set_up(self, database: str) -> None:
-        """Make the service's role, and let it hand the audit over to an owner that it cannot be."""
+        """Make the service's role, let it hand the audit over to an owner that it cannot be, and end what the log of writes holds."""
         folder = data_folder("sql") / "postgres" / "setup"
         url = _url(SUPERUSER, self._superuser_password, database, self._layout.runtime_folder)
         with psycopg.connect(url, autocommit=True) as connection:
-            for name in ("service_role.sql", "guard_audit.sql"):
+            for name in ("service_role.sql", "guard_audit.sql", "cut_log.sql"):
                 connection.execute((folder / name).read_bytes())
 
     def _last_words(self, otherwise: str) -> str:

@@ -115,7 +115,7 @@ class DashboardShares:
         change = Change("service", "share.erase", None, project_id, after={"links": len(ids)})
         async with self._database.change(change) as connection:
             await connection.run(postgres("dashboard_shares")["end"], project_id=project_id, ids=list(ids))
-        async with self._database.read() as connection:
+        async with self._database.cleaning() as connection:
             await connection.run(postgres("dashboard_shares")["clean"])
 
 

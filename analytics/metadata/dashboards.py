@@ -121,8 +121,8 @@ class Dashboards:
         return [_dashboard(row) for row in rows]
 
     async def clean(self) -> None:
-        """Give back the space of what was changed, so that it is not on disk any more."""
-        async with self._database.read() as connection:
+        """Write the table anew, so that what was changed is not on disk any more."""
+        async with self._database.cleaning() as connection:
             await connection.run(postgres("dashboards")["clean"])
 
 

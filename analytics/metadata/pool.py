@@ -20,7 +20,7 @@ from analytics.audit.log import AuditLog, Change
 from analytics.audit.names import AuditNames
 from analytics.clock import SystemClock
 from analytics.errors import ConflictError, InvalidRequestError, MetadataUnavailableError
-from analytics.statements import Statement
+from analytics.statements import Statement, postgres
 
 __all__ = ["Change", "ChangeConnection", "Connection", "Database", "Row", "open_database"]
 
@@ -99,6 +99,29 @@ class Database:
         """A connection in a transaction for what is nobody's change: the audit's own rows. Raises MetadataUnavailableError."""
         async with _errors_as_ours(), self._connection() as raw, raw.transaction():
             yield Connection(raw)
+
+    @asynccontextmanager
+    async def cleaning(self) -> AsyncGenerator[Connection]:
+        """A connection for statements that write whole tables anew, outside of a transaction, for as long as they take.
+
+        Raises MetadataUnavailableError.
+        """
+        async with _errors_as_ours(), self._connection() as raw:
+            await raw.execute("SET statement_timeout = 0")
+            try:
+                yield Connection(raw)
+            finally:
+                if not raw.broken:
+                    await raw.execute("RESET statement_timeout")
+
+    async def cut_log(self) -> bool:
+        """Have the server drop its log of writes up to now; False where it has no function for that. Raises MetadataUnavailableError."""
+        async with self.cleaning() as connection:
+            row = await connection.one(postgres("log")["can_be_cut"])
+            if row is None or not row["can"]:
+                return False
+            await connection.one(postgres("log")["cut"])
+        return True
 
     async def ping(self) -> bool:
         """Whether PostgreSQL answers."""

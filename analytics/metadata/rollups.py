@@ -163,6 +163,11 @@ class Rollups:
         async with self._database.read() as connection:
             return [_rollup(row) for row in await connection.all(postgres("rollups")["of_project"], project_id=project_id)]
 
+    async def clean(self) -> None:
+        """Write the table anew, so that what was removed is not on disk any more."""
+        async with self._database.cleaning() as connection:
+            await connection.run(postgres("rollups")["clean"])
+
     async def drop(self, rollup: Rollup) -> None:
         """Drop one, whatever its state; `remove` it once its table is gone."""
         change = Change("service", "rollup.drop", rollup.id, rollup.project_id)

@@ -179,7 +179,7 @@ class SavedQueries:
                     await connection.run(_sql("rewrite_version"), **values, version=text.version)
                 else:
                     await connection.run(_sql("rewrite"), **values)
-        async with self._database.read() as connection:
+        async with self._database.cleaning() as connection:
             await connection.run(_sql("clean"))
             await connection.run(_sql("clean_versions"))
 

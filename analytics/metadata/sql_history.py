@@ -197,7 +197,7 @@ class SqlHistory:
         """Take away text and parameters of these queries, from the disk too."""
         async with self._database.bookkeeping() as connection:
             await connection.run(postgres("sql_queries")["empty"], project_id=project_id, ids=list(ids))
-        async with self._database.read() as connection:
+        async with self._database.cleaning() as connection:
             await connection.run(postgres("sql_queries")["clean"])
 
     async def prune(self, older_than: timedelta) -> int:

@@ -97,6 +97,7 @@ NOT_PERSONAL: Mapping[str, str] = {
     "memory:key_directory": "projects, keys, and the keyed hashes of erased ids",
     "memory:checked_sql": "texts of the team's saved SQL, the latest 500, as they were asked in the last minute; nothing of any answer",
     "memory:known_ids": "hashes of event ids under a secret of the project",
+    "memory:pages": "addresses of pages and what they say, by text, without who was there; forgotten with each erasure in its process",
     "memory:agents": "user agents and what they say, by text, without who sent them",
     "memory:addresses": "addresses as they are cut and looked up, without who sent them; the latest 65,536, until the process ends",
 }

@@ -25,10 +25,13 @@ class RollupTexts:
         return len(self._naming(subject))
 
     def remove(self, subject: Subject) -> None:
-        for rollup in self._naming(subject):
+        found = self._naming(subject)
+        for rollup in found:
             anyio.from_thread.run(self._store.drop, rollup)
             self._tables.drop(rollup.physical)  # its view holds the text too
             anyio.from_thread.run(self._store.remove, rollup)
+        if found:
+            anyio.from_thread.run(self._store.clean)
 
     def _naming(self, subject: Subject) -> list[Rollup]:
         kept = anyio.from_thread.run(self._store.of_project, subject.project_id)

@@ -5,7 +5,7 @@
 set -eu
 setup=${SETUP_FOLDER:-/setup}
 psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
-    --file "$setup/service_role.sql" --file "$setup/guard_audit.sql" --file - <<'SQL'
+    --file "$setup/service_role.sql" --file "$setup/guard_audit.sql" --file "$setup/cut_log.sql" --file - <<'SQL'
 \getenv password SERVICE_PASSWORD
 ALTER ROLE analytics PASSWORD :'password';
 SQL

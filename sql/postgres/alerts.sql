@@ -120,5 +120,5 @@ SET name = %(name)s, description = %(description)s, question = %(question)s, par
 WHERE project_id = %(project_id)s AND id = %(id)s;
 
 -- name: clean
--- Give back the space of what was rewritten, so that it is not on disk any more.
-VACUUM alerts;
+-- Write the table anew, without what was rewritten, so that it is not on disk any more.
+VACUUM (FULL) alerts;

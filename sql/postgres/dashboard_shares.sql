@@ -40,4 +40,4 @@ DELETE FROM dashboard_shares WHERE project_id = %(project_id)s AND id = ANY (%(i
 
 -- name: clean
 -- Give back their space.
-VACUUM dashboard_shares;
+VACUUM (FULL) dashboard_shares;

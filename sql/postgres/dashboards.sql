@@ -41,5 +41,5 @@ WHERE project_id = %(project_id)s
   AND EXISTS (SELECT 1 FROM unnest(%(words)s::text[]) AS word WHERE strpos(document::text, word) > 0);
 
 -- name: clean
--- Give back the space of what was taken out, so that it is not on disk any more.
-VACUUM dashboards;
+-- Write the table anew, without what was taken out, so that it is not on disk any more.
+VACUUM (FULL) dashboards;

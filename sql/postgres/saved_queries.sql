@@ -118,9 +118,9 @@ UPDATE saved_query_versions SET description = %(description)s, question = %(ques
 WHERE project_id = %(project_id)s AND name = %(name)s AND version = %(version)s;
 
 -- name: clean
--- Give back the space of what was rewritten, so that it is not on disk any more.
-VACUUM saved_queries;
+-- Write the table anew, without what was rewritten, so that it is not on disk any more.
+VACUUM (FULL) saved_queries;
 
 -- name: clean_versions
 -- As `clean`, of the versions.
-VACUUM saved_query_versions;
+VACUUM (FULL) saved_query_versions;

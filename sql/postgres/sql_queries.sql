@@ -54,8 +54,8 @@ LIMIT %(limit)s;
 UPDATE sql_queries SET statement = NULL, parameters = NULL WHERE project_id = %(project_id)s AND id = ANY (%(ids)s::text[]);
 
 -- name: clean
--- Give back the space of what was emptied, so that it is not on disk any more.
-VACUUM sql_queries;
+-- Write the table anew, without what was emptied, so that it is not on disk any more.
+VACUUM (FULL) sql_queries;
 
 -- name: prune
 -- Forget what is too old to be kept.

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from analytics.answers.runner import Asked
 from analytics.domain.question import Question, QuestionKind, question_of
+from analytics.embedded.engines import EmbeddedEngines
+from analytics.enrichment.page import read_url
 from analytics.errors import WarehouseUnavailableError
 from analytics.metadata.claims import Job, claimed
 from analytics.metadata.saved_queries import SavedDraft
@@ -105,7 +108,12 @@ async def counts(api: Api, project: Mapping[str, Any], source: str) -> float:
     return answer.json()["series"][0]["total"]
 
 
-async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_right(api: Api) -> None:
+def folder_of(engines: EmbeddedEngines) -> Path:
+    """Where PostgreSQL's files are."""
+    return Path(f"/proc/{engines.pids()['postgresql']}/cwd").resolve()
+
+
+async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_right(api: Api, engines: EmbeddedEngines) -> None:
     project = await api.make_project()
     mark = uuid4().hex[:12]
     person, device, former, friend = (f"{name}-{mark}" for name in ("person", "device", "former", "friend"))
@@ -155,6 +163,11 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
     export = await exported(api, project, {"user_id": former})
     assert export["status"] == "finished", export
     await eventually(partial(is_kept, api, project, f"SELECT user_id FROM events WHERE user_id = '{person}'"), "a kept answer")
+    postgres_files = folder_of(engines)
+    with psycopg.connect(str(api.settings.postgres_url and api.settings.postgres_url.get_secret_value())) as connection:
+        connection.execute("ANALYZE")  # as the server does by itself, now and then: what it keeps must hold nobody either
+    assert await asyncio.to_thread(in_files, postgres_files, ids), "in its log, or after a checkpoint in its tables"
+    assert read_url.cache_info().currsize > 0
     before = await asyncio.to_thread(everywhere, api, ids)
     assert all(before[f"clickhouse:{table}"] for table in TABLES)
     assert before["clickhouse:events, old parts"], "no part that is not read any more: this would prove nothing of them"
@@ -184,6 +197,8 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
     assert receipt["stores"]["folder:exports"]["found"] == 1
     after = await asyncio.to_thread(everywhere, api, ids)
     assert {name: number for name, number in after.items() if number} == {}
+    assert read_url.cache_info().currsize == 0
+    assert await asyncio.to_thread(in_files, postgres_files, ids) == [], "in no file of PostgreSQL, its log of writes included"
     assert set(after) >= {name for name in before if "parts" not in name and "analyst_table" not in name}  # a rollup is dropped whole
     # Every part that held any of it is another now, and none of the old ones is on disk, read or not.
     assert not parts & await asyncio.to_thread(parts_on_disk, api)

@@ -27,6 +27,7 @@ PHASES = (
     *(f"removing from {store}" for store in PERSONAL),
     "putting rollups right",
     "looking again",
+    "dropping the log of PostgreSQL",
 )
 _TELL = """
 CREATE FUNCTION tell_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
