@@ -86,6 +86,7 @@ KEPT: Mapping[str, str] = {
     "privacy.passing.SpoolPassing._passed": "keyed hashes of erased ids",
     "rollups.feeds.OwnFeeds._failed": "ids of rollups",
     "rollups.keeping.RollupKeeper._days": "days and numbers by rollup",
+    "rollups.keeping.RollupKeeper._looked_at": "times by rollup",
     "rollups.keeping.RollupKeeper._failed": "reasons by rollup, until they are stored",
     "spool.spool.Spool._pending_bytes": "numbers by project",
     "spool.spool.Spool._pending_rows": "numbers by project",
