@@ -146,7 +146,7 @@ def _check_view(view: Mapping[str, Any], pointer: str, layers: int) -> None:
             )
     mark = view.get("mark")
     kind = cast(Mapping[str, Any], mark).get("type") if isinstance(mark, Mapping) else mark
-    if mark is not None and kind not in _MARKS:
+    if mark is not None and not (isinstance(kind, str) and kind in _MARKS):
         raise _wrong(f"{pointer}/mark", f"must be one of {', '.join(sorted(_MARKS))}")
     encoding = view.get("encoding", {})
     for channel in cast(Mapping[str, Any], encoding) if isinstance(encoding, Mapping) else ():

@@ -64,6 +64,8 @@ HOSTILE: dict[str, Any] = {
     "locale of its own": chart(config={"locale": {}}),
     "metadata": chart(usermeta={"embedOptions": {"loader": {"baseURL": ELSEWHERE}}}),
     "size of its own": chart(width=1_000_000),
+    "a list for a mark": chart(mark=[]),
+    "a list for the type of a mark": chart(mark={"type": ["bar"]}),
     "ticks without end": channel("y", {"field": "events", "type": "quantitative", "axis": {"tickCount": 1_000_000_000}}),
     "steps without end": chart(transform=[{"density": "events", "steps": 1_000_000_000}]),
     "background": chart(background="red"),
