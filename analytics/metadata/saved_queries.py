@@ -4,7 +4,7 @@ The one thing to know: a version is a text that was saved; `revision` counts eve
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -205,16 +205,6 @@ class SavedQueries:
             "question": Jsonb(draft.question.document()),
             "reads": list(draft.reads),
         }
-
-
-def draft_of(version: SavedVersion) -> SavedDraft:
-    """A version, to be saved again."""
-    return SavedDraft(version.question, version.description)
-
-
-def with_reads(draft: SavedDraft, reads: Sequence[str]) -> SavedDraft:
-    """`draft` with the names that its text was found to read."""
-    return replace(draft, reads=tuple(reads))
 
 
 def _sql(name: str) -> Any:

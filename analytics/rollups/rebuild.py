@@ -20,7 +20,6 @@ from analytics.rollups.tables import OwnTable, OwnTables
 from analytics.statements import Statement
 
 EVENTS_A_HOLD = 400_000
-DAYS_A_HOLD = 31
 _TRIES = 2
 _ROUNDS = 5
 _log = structlog.get_logger("analytics.rollups")
