@@ -32,7 +32,7 @@ from analytics.errors import (
 from analytics.metadata.sql_history import SqlEnd, SqlHistory, SqlQuery, SqlStatus
 from analytics.metadata.sql_limits import SqlLimitChanges
 from analytics.metadata.sql_suspensions import HungQuery, SqlSuspensions
-from analytics.query.result import Source
+from analytics.query.result import Meta, Source
 
 _log = structlog.get_logger("analytics.adhoc")
 CANCELS_SECONDS = 0.5
@@ -232,6 +232,31 @@ class AdhocQueries:
             await self.history.end(*key, end)
         except StoreError as error:  # the answer is what counts
             _log.warning("the end of a query could not be kept", query_id=key[1], code=error.code)
+
+
+async def whole_body(query: RunningSql, most_bytes: int, too_large: str) -> bytes:
+    """All that a query answers. Raises what it failed with, and beyond `most_bytes` LimitExceededError in the words of `too_large`."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in query.chunks():
+        size += len(chunk)
+        if size > most_bytes:
+            raise LimitExceededError(too_large, limit="bytes_returned")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def meta_of(query: RunningSql) -> Meta:
+    """How its answer came about, as far as it has."""
+    return Meta(
+        query_id=query.wanted.query_id,
+        elapsed_ms=query.elapsed_ms,
+        rows_read=query.rows_read,
+        bytes_read=query.bytes_read,
+        cached=False,
+        data_as_of=query.data_as_of,
+        source=source_of(query.wanted.checked.tables),
+    )
 
 
 def source_of(tables: Sequence[str]) -> Source:

@@ -2,24 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from analytics.adhoc.columns import Column
-from analytics.query.result import Source
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerMeta:
-    """How it came about. Every event answered before `data_as_of` is in it."""
-
-    query_id: str
-    elapsed_ms: int
-    rows_read: int
-    bytes_read: int
-    cached: bool
-    data_as_of: datetime
-    source: Source
+from analytics.query.result import Meta
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +15,4 @@ class Answer:
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[Any]]
     truncated: bool
-    meta: AnswerMeta
+    meta: Meta

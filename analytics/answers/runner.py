@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from analytics.adhoc.columns import Column
 from analytics.adhoc.door import CheckedSql, WantedSql
 from analytics.adhoc.formats import Format
-from analytics.adhoc.queries import AdhocQueries, source_of
-from analytics.answers.answer import Answer, AnswerMeta
+from analytics.adhoc.queries import AdhocQueries, meta_of, whole_body
+from analytics.answers.answer import Answer
 from analytics.answers.checked import CheckedTexts
 from analytics.answers.parameters import given_values, with_values
 from analytics.answers.trends_body import TrendsQuestion
@@ -28,7 +28,7 @@ from analytics.domain.access import Role
 from analytics.domain.project import Project
 from analytics.domain.question import Question, QuestionKind
 from analytics.domain.sql_policy import SqlPolicy
-from analytics.errors import FieldError, InvalidQueryError, LimitExceededError
+from analytics.errors import FieldError, InvalidQueryError
 from analytics.metadata.sql_history import SqlQuery
 from analytics.metadata.storable import storable
 from analytics.query.engine import Questions
@@ -153,25 +153,10 @@ class Answers:
             statement=asked.question.sql,
             in_history=asked.source is not None,
         )
-        chunks: list[bytes] = []
-        size = 0
         running = self._queries.door.running(wanted) if asked.source is None else self._queries.kept(wanted, self._kept(asked, checked))
         async with running as query:
-            async for chunk in query.chunks():
-                size += len(chunk)
-                if size > MOST_BYTES:
-                    raise LimitExceededError(f"An answer may have {MOST_BYTES:,} bytes.", limit="bytes_returned")
-                chunks.append(chunk)
-        meta = AnswerMeta(
-            query_id=asked.query_id,
-            elapsed_ms=query.elapsed_ms,
-            rows_read=query.rows_read,
-            bytes_read=query.bytes_read,
-            cached=False,
-            data_as_of=query.data_as_of,
-            source=source_of(checked.tables),
-        )
-        return Answer(tuple(query.shape.columns), json.loads(b"[%b]" % b"".join(chunks)), query.shape.truncated, meta)
+            rows = await whole_body(query, MOST_BYTES, f"An answer may have {MOST_BYTES:,} bytes.")
+        return Answer(tuple(query.shape.columns), json.loads(b"[%b]" % rows), query.shape.truncated, meta_of(query))
 
     def _kept(self, asked: Asked, checked: CheckedSql) -> SqlQuery:
         values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(storable(dict(asked.params))))  # NaN is null
@@ -192,15 +177,13 @@ class Answers:
         found = await self._questions.trends(asked.project, spec)
         rows = trend_rows(found)
         most = min(asked.max_rows, MOST_ROWS)
-        meta = found.meta
         columns = (
             Column("bucket", f"DateTime('{spec.zone.key}')"),
             Column("label", "String"),
             Column("breakdown", "Nullable(String)"),
             Column("value", "Nullable(Float64)"),
         )
-        told = AnswerMeta(meta.query_id, meta.elapsed_ms, meta.rows_read, meta.bytes_read, meta.cached, meta.data_as_of, meta.source)
-        return Answer(columns, rows[:most], len(rows) > most, told)
+        return Answer(columns, rows[:most], len(rows) > most, found.meta)
 
 
 def trend_rows(found: TrendAnswer) -> list[list[Any]]:

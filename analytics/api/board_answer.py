@@ -11,8 +11,8 @@ import msgspec
 from fastapi import Depends, Query
 from starlette.responses import Response
 
+from analytics.api.answers import shown_columns, shown_meta
 from analytics.api.problems import problem_parts
-from analytics.api.schemas.base import iso_utc
 from analytics.dashboards.board import TileAnswer, View
 from analytics.dashboards.document import DashboardDocument, check_days, stored_document
 from analytics.dashboards.picture import dashboard_page, tile_page
@@ -145,20 +145,10 @@ def _tile(found: TileAnswer) -> dict[str, Any]:
         "description": tile.description,
         "position": tile.position.model_dump(),
         "chart": {"$schema": SCHEMA_URL, "data": {"name": DATA_NAME}, **tile.chart},
-        "columns": [{"name": column.name, "type": column.type} for column in answer.columns] if answer else [],
+        "columns": shown_columns(answer.columns) if answer else [],
         "rows": answer.rows if answer else [],
         "truncated": answer.truncated if answer else False,
         "withheld": found.withheld,
-        "meta": None
-        if answer is None
-        else {
-            "query_id": answer.meta.query_id,
-            "elapsed_ms": answer.meta.elapsed_ms,
-            "rows_read": answer.meta.rows_read,
-            "bytes_read": answer.meta.bytes_read,
-            "cached": answer.meta.cached,
-            "data_as_of": iso_utc(answer.meta.data_as_of),
-            "source": answer.meta.source,
-        },
+        "meta": shown_meta(answer.meta) if answer else None,
         "error": None if found.error is None else problem_parts(found.error),
     }

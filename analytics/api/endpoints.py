@@ -11,7 +11,7 @@ from analytics.answers.pages import page_of
 from analytics.answers.parameters import values_of_texts
 from analytics.answers.runner import Asked
 from analytics.answers.saving import RESERVED_PARAMETERS
-from analytics.api.answers import table_json
+from analytics.api.answers import columns_json, table_json
 from analytics.api.asker import CurrentAsker
 from analytics.api.auth import Access, Allowed
 from analytics.api.dependencies import OpenServices
@@ -21,7 +21,6 @@ from analytics.api.queries import answer_saved, record_question
 from analytics.api.schemas.base import iso_utc
 from analytics.api.schemas.queries import MOST_AGE_SECONDS
 from analytics.api.schemas.questions import PageAnswer
-from analytics.api.schemas.sql import columns_json
 from analytics.domain.access import Permission
 from analytics.errors import NotFoundError
 

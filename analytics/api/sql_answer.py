@@ -18,10 +18,10 @@ from starlette.types import Receive, Scope, Send
 
 from analytics.adhoc.door import RunningSql
 from analytics.adhoc.formats import MEDIA_TYPES, Format
-from analytics.adhoc.queries import AdhocQueries, AskedSql, source_of
+from analytics.adhoc.queries import AdhocQueries, AskedSql, meta_of, whole_body
+from analytics.api.answers import columns_json, shown_meta
 from analytics.api.event_stream import until_disconnect
 from analytics.api.schemas.base import iso_utc
-from analytics.api.schemas.sql import columns_json
 from analytics.errors import AnalyticsError, LimitExceededError, WarehouseUnavailableError
 
 SLOW_SECONDS = 60.0
@@ -77,28 +77,13 @@ class SqlResponse(Response):
                 await self._send_stream(send, query)
 
     async def _send_json(self, send: Send, query: RunningSql) -> None:
-        rows: list[bytes] = []
-        size = 0
-        async for chunk in query.chunks():
-            size += len(chunk)
-            if size > JSON_BYTES:
-                raise LimitExceededError(
-                    f"A JSON answer may have {JSON_BYTES:,} bytes; ask for csv, ndjson, parquet or arrow.", limit="bytes_returned"
-                )
-            rows.append(chunk)
+        too_large = f"A JSON answer may have {JSON_BYTES:,} bytes; ask for csv, ndjson, parquet or arrow."
+        rows = await whole_body(query, JSON_BYTES, too_large)
         shape = query.shape
-        meta = {
-            "query_id": self._asked.query_id,
-            "elapsed_ms": query.elapsed_ms,
-            "rows_read": query.rows_read,
-            "bytes_read": query.bytes_read,
-            "cached": False,
-            "data_as_of": iso_utc(query.data_as_of),
-            "source": source_of(query.wanted.checked.tables),
-        }
+        meta = shown_meta(meta_of(query))
         head = f'{{"columns":{columns_json(shape.columns)},"rows":['.encode("utf-8", "replace")
         tail = f'],"truncated":{json.dumps(shape.truncated)},"meta":{json.dumps(meta)}}}'.encode()
-        body = b"".join([head, *rows, tail])
+        body = b"".join([head, rows, tail])
         self.headers["content-length"] = str(len(body))
         await self._begin(send)
         await self._put(send, body, more=False)

@@ -8,13 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 from analytics.adhoc.columns import Column
-from analytics.answers.answer import Answer, AnswerMeta
+from analytics.answers.answer import Answer
 from analytics.answers.kept import KeptAnswers
 from analytics.answers.runner import AnswerKey
 from analytics.cache.answers import AnswerStore
 from analytics.cache.change_marks import Change, ChangeMarks
 from analytics.cache.connection import Cache
 from analytics.clock import SystemClock
+from analytics.query.result import Meta
 from analytics.telemetry.metrics import Metrics
 
 EPOCH = date(1970, 1, 1)
@@ -77,7 +78,7 @@ class Asking:
             if fails_with is not None:
                 raise fails_with
             rows = [[row_id] for row_id in self.table.ids(project_id, days)]
-            meta = AnswerMeta(uuid4().hex, 1, len(rows), 10, False, datetime.now(UTC), "raw")
+            meta = Meta(uuid4().hex, 1, len(rows), 10, False, datetime.now(UTC), "raw")
             return Answer((Column("id", "String"),), rows, False, meta)
 
         span = (EPOCH + timedelta(days[0]), EPOCH + timedelta(days[1])) if days else None

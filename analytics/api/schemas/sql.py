@@ -1,6 +1,5 @@
 """SQL for analysts: the question, its cost, its history, the schema and the limits."""
 
-import json
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
@@ -179,8 +178,3 @@ class SuspensionAnswer(Answer):
     began_at: UtcTime
     ends_at: UtcTime
     lifted_at: UtcTime | None
-
-
-def columns_json(columns: Any) -> str:
-    """Columns as they stand in an answer."""
-    return json.dumps([{"name": column.name, "type": column.type} for column in columns], ensure_ascii=False)

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.adhoc.columns import Column
-from analytics.answers.answer import Answer, AnswerMeta
+from analytics.answers.answer import Answer
 from analytics.answers.runner import OTHER
 from analytics.answers.suppression import learners_question, without_small_points, without_small_rows
 from analytics.errors import InvalidRequestError
+from analytics.query.result import Meta
 
-META = AnswerMeta("q", 1, 1, 1, False, datetime(2026, 11, 1, tzinfo=UTC), "raw")
+META = Meta("q", 1, 1, 1, False, datetime(2026, 11, 1, tzinfo=UTC), "raw")
 TRENDS = ("bucket", "label", "breakdown", "value")
 
 
