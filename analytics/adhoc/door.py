@@ -318,11 +318,13 @@ class SqlDoor:
             try:
                 yield query
             finally:
-                await finished(query.end())
-                if not query.has_ended:  # it was given up: its place is free once the engine lets it go
-                    task = asyncio.create_task(_held_until_over(query, held.pop_all()), name=f"stuck-{query.name[:8]}")
-                    self._held.add(task)
-                    task.add_done_callback(self._held.discard)
+                try:
+                    await finished(query.end())
+                finally:
+                    if not query.has_ended:  # it was given up: its place is free once the engine lets it go
+                        task = asyncio.create_task(_held_until_over(query, held.pop_all()), name=f"stuck-{query.name[:8]}")
+                        self._held.add(task)
+                        task.add_done_callback(self._held.discard)
 
     def cancel(self, project_id: str, query_id: str) -> bool:
         """Kill a query that runs or waits in this process, without waiting for its end; whether there was one."""

@@ -111,3 +111,28 @@ async def test_who_reads_slowly_is_no_query_that_does_not_end(api: Api) -> None:
         await asyncio.sleep(0.6)  # longer than the grace
         watchdog.look()
         assert watchdog.off is None
+
+
+async def test_one_that_does_not_end_keeps_its_place_however_often_its_asker_is_cancelled(api: Api) -> None:
+    project = await api.make_project()
+    door = api.services.sql.queries.door
+    policy = (await api.services.sql.queries.policies(api.services.keys.all()[0]))[Role.ANALYST]
+    checked = await door.check(STUCK, {})
+    wanted = WantedSql(uuid4().hex, project["id"], "somebody", replace(policy, seconds=60), checked, Format.CSV)
+
+    async def ask() -> None:
+        async with door.running(wanted) as query:
+            async for _ in query.chunks():
+                pass
+
+    asking = asyncio.create_task(ask())
+    await until(lambda: any(query._asked is not None for query in door.under_way), "it is not asked")
+    (query,) = door.under_way
+    for _ in range(2):
+        asking.cancel()
+        await asyncio.sleep(0.05)
+    query.give_up()
+    await asyncio.wait({asking})
+    assert not query.has_ended
+    assert door._places.taken == 1
+    await until(lambda: not door.under_way and door._places.taken == 0, "it never ended")
