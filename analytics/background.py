@@ -6,18 +6,23 @@ for, and psycopg's pool waits for a connection by it; the task then goes on as i
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 AGAIN_SECONDS = 1.0
 
 
-async def end(*tasks: asyncio.Task[Any], again_seconds: float = AGAIN_SECONDS) -> None:
-    """Cancel `tasks` until all of them have ended. Raises what the first of them failed with, if one did."""
+async def settle(*tasks: asyncio.Task[Any], again_seconds: float = AGAIN_SECONDS) -> None:
+    """Cancel `tasks` until all of them have ended, however they do."""
     while going := [task for task in tasks if not task.done()]:
         for task in going:
             task.cancel()
         await asyncio.wait(going, timeout=again_seconds)
+
+
+async def end(*tasks: asyncio.Task[Any], again_seconds: float = AGAIN_SECONDS) -> None:
+    """`settle`. Raises what the first of them failed with, if one did."""
+    await settle(*tasks, again_seconds=again_seconds)
     failures = [failure for task in tasks if not task.cancelled() and (failure := task.exception()) is not None]
     if failures:
         raise failures[0]
@@ -31,3 +36,11 @@ async def running(work: Coroutine[Any, Any, object], name: str) -> AsyncGenerato
         yield task
     finally:
         await end(task)
+
+
+async def woken(wake: asyncio.Event, seconds: float) -> None:
+    """Wait until `wake` is set, `seconds` at most, and clear it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await wake.wait()
+    wake.clear()

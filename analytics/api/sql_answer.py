@@ -22,6 +22,7 @@ from analytics.adhoc.queries import AdhocQueries, AskedSql, meta_of, whole_body
 from analytics.api.answers import columns_json, shown_meta
 from analytics.api.event_stream import until_disconnect
 from analytics.api.schemas.base import iso_utc
+from analytics.background import settle
 from analytics.errors import AnalyticsError, LimitExceededError, WarehouseUnavailableError
 
 SLOW_SECONDS = 60.0
@@ -52,10 +53,9 @@ class SqlResponse(Response):
         try:
             await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            leaving.cancel()
-            if not self._is_sent:  # who leaves with the whole answer cancels nothing: the end of the query is still to be kept
-                answering.cancel()
-            await asyncio.wait({answering, leaving})
+            # Who leaves with the whole answer cancels nothing: the end of the query is still to be kept.
+            await settle(*((leaving,) if self._is_sent else (leaving, answering)))
+            await asyncio.wait({answering})
         failure = None if answering.cancelled() else answering.exception()
         if failure is None:
             return

@@ -15,6 +15,7 @@ import structlog
 from analytics.answers.answer import Answer
 from analytics.answers.runner import Answers, Asked, Days
 from analytics.answers.small_groups import shown
+from analytics.background import settle
 from analytics.clock import Clock
 from analytics.dashboards.document import DashboardDocument, Tile
 from analytics.domain.project import Project
@@ -92,11 +93,7 @@ class Boards:
         try:
             await asyncio.wait(tasks, timeout=self._budget_seconds)
         finally:
-            late = [task for task in tasks if not task.done()]
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+            await settle(*tasks)
         return [self._outcome(tile, task) for tile, task in zip(wanted, tasks, strict=True)]
 
     def _outcome(self, tile: Tile, task: "asyncio.Task[TileAnswer]") -> TileAnswer:

@@ -1,11 +1,11 @@
 """Runs erasures as they are asked for, also those that a killed process left; in one process at a time."""
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 
 import structlog
 
+from analytics.background import woken
 from analytics.clock import Clock
 from analytics.errors import AnalyticsError, RequestError
 from analytics.metadata.claims import Job, claimed
@@ -48,9 +48,7 @@ class EraseJob:
             except Exception as error:
                 pause = AGAIN_SECONDS
                 _log.error("an erasure is gone on with later", exc_info=error)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
-            self._wake.clear()
+            await woken(self._wake, pause)
 
     async def _round(self) -> None:
         if not self._schema.ready.is_set() or not await self._erasing.erasures.open():

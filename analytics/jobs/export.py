@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
 import structlog
 
-from analytics.background import running
+from analytics.background import running, woken
 from analytics.errors import AnalyticsError
 from analytics.privacy.exporting import Exporting
 from analytics.services import Services
@@ -55,9 +55,7 @@ class ExportJob:
             except Exception as error:
                 pause, self._recovered = AGAIN_SECONDS, False
                 _log.error("exports are gone on with later", exc_info=error)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
-            self._wake.clear()
+            await woken(self._wake, pause)
 
     async def _round(self) -> float:
         if not self._recovered:

@@ -17,6 +17,7 @@ from typing import Protocol
 import anyio.to_thread
 import structlog
 
+from analytics.background import woken
 from analytics.clock import Clock
 from analytics.domain.rollup import Rollup, RollupState
 from analytics.errors import AnalyticsError, RequestError
@@ -101,9 +102,7 @@ class RollupKeeper:
             except Exception as error:
                 pause = AGAIN_SECONDS
                 _log.error("own rollups are looked after later", exc_info=error)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
-            self._wake.clear()
+            await woken(self._wake, pause)
 
     async def look(self) -> bool:
         """One step of each rollup that is not where it should be; whether one is being built. Raises StoreError."""

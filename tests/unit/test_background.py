@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from analytics.background import end, running
+from analytics.background import end, running, settle, woken
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +50,37 @@ async def test_the_others_end_also_where_one_failed() -> None:
     with pytest.raises(LookupError, match="not there"):
         await end(*tasks)
     assert all(task.done() for task in tasks)
+
+
+async def test_settled_is_also_what_failed() -> None:
+    tasks = [asyncio.create_task(fail()), asyncio.create_task(deaf_to(1))]
+    await asyncio.sleep(0)
+    await settle(*tasks, again_seconds=0.01)
+    assert isinstance(tasks[0].exception(), LookupError)
+    assert tasks[1].cancelled()
+
+
+async def test_whoever_waits_goes_on_when_woken_and_else_in_time() -> None:
+    wake = asyncio.Event()
+    await woken(wake, 0.01)
+    wake.set()
+    await woken(wake, 3600.0)
+    assert not wake.is_set()
+
+
+async def test_a_cancellation_that_comes_together_with_the_news_is_not_lost() -> None:
+    wake = asyncio.Event()
+
+    async def look_again_and_again() -> None:
+        while True:
+            await woken(wake, 3600.0)
+
+    looking = asyncio.create_task(look_again_and_again())
+    await asyncio.sleep(0)
+    wake.set()
+    looking.cancel()
+    await asyncio.wait({looking}, timeout=10.0)
+    assert looking.cancelled()
 
 
 async def test_nothing_to_end_is_well() -> None:
