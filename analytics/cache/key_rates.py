@@ -10,8 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import cache
-from importlib.resources import files
 from typing import cast
 
 import redis.asyncio
@@ -19,6 +17,7 @@ import redis.asyncio
 from analytics.background import running
 from analytics.cache.connection import Cache
 from analytics.cache.rate_limit import OverRateError, caller_of
+from analytics.cache.scripts import script
 from analytics.domain.rate import RateMemory, RateStand
 from analytics.errors import CacheUnavailableError
 
@@ -66,9 +65,8 @@ class KeyRates:
         """Milliseconds from now until each key's window is full again, with all that was counted."""
 
         async def add(client: redis.asyncio.Redis) -> Sequence[int]:
-            script = client.register_script(_script())
             names = [f"rate:{caller_of('key-requests', key)}" for key in keys]
-            return cast(Sequence[int], await script(keys=names, args=[WINDOW_SECONDS * 1000, self._limit, *counts]))
+            return cast(Sequence[int], await script("key_rates").arun(client, WINDOW_SECONDS * 1000, self._limit, *counts, keys=names))
 
         return await self._cache.acall(add)
 
@@ -76,8 +74,3 @@ class KeyRates:
         while True:
             await asyncio.sleep(SHARE_SECONDS)
             await self.share()
-
-
-@cache
-def _script() -> str:
-    return (files("analytics.cache") / "key_rates.lua").read_text("utf-8")

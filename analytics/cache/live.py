@@ -9,17 +9,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Literal, cast
 
 import msgspec
 import numpy as np
 import redis
 import structlog
-from redis.exceptions import NoScriptError
 
 from analytics.cache.connection import Cache
 from analytics.cache.live_batch import HashSet, LiveBatch, hash_array
+from analytics.cache.scripts import script
 from analytics.cache.sketch import sketch
 from analytics.clock import Clock
 from analytics.errors import AnalyticsError, CacheUnavailableError
@@ -64,8 +63,6 @@ class LiveCounters:
         self._clock = clock
         self._metrics = metrics
         self._recount = recount
-        self._script = (files("analytics.cache") / "record_live.lua").read_text("utf-8")
-        self._sha: str | None = None
         self._run = ""  # the running Redis that was counted into last
         self._stale = True  # batches may be missing: always so at the start
         self._uncounted: deque[str] = deque(maxlen=1_000)  # lost, or unsure whether counted
@@ -171,17 +168,8 @@ class LiveCounters:
         return False
 
     def _run_script(self, payload: bytes, members: "_Members") -> int:
-        arguments = (cast(str, payload), cast(str, bytes(members.data)))
-
-        def run(client: redis.Redis) -> int:
-            if self._sha is None:
-                self._sha = client.script_load(self._script)
-            try:
-                return cast(int, client.evalsha(self._sha, 0, *arguments))
-            except NoScriptError:
-                return cast(int, client.eval(self._script, 0, *arguments))
-
-        return self._cache.call(run)
+        sets = bytes(members.data)
+        return cast(int, self._cache.call(lambda client: script("record_live").run(client, payload, sets)))
 
     def _now(self) -> int:
         return self._clock.now_ms() // 1000

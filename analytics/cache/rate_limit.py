@@ -9,13 +9,12 @@ import math
 import time
 from collections.abc import Sequence
 from enum import StrEnum
-from functools import cache
-from importlib.resources import files
 from typing import cast
 
 import redis.asyncio
 
 from analytics.cache.connection import Cache
+from analytics.cache.scripts import script
 from analytics.domain.rate import RateMemory, RateStand
 from analytics.errors import CacheUnavailableError, RateLimitedError
 
@@ -72,8 +71,8 @@ class RateLimits:
 
     async def _in_redis(self, caller: str, limit: int, window_seconds: int) -> RateStand:
         async def count(client: redis.asyncio.Redis) -> Sequence[Sequence[int]]:
-            script = client.register_script(_script())
-            return cast(Sequence[Sequence[int]], await script(keys=[f"rate:{caller}"], args=[window_seconds * 1000, limit]))
+            found = await script("rate_limit").arun(client, window_seconds * 1000, limit, keys=[f"rate:{caller}"])
+            return cast(Sequence[Sequence[int]], found)
 
         remaining, reset_ms, wait_ms = (await self._cache.acall(count))[0]
         return RateStand(limit, remaining, math.ceil(reset_ms / 1000), max(1, math.ceil(wait_ms / 1000)) if wait_ms else 0)
@@ -82,8 +81,3 @@ class RateLimits:
 def caller_of(what: str, who: str) -> str:
     """The name under which `what` of a caller is counted: nobody is named by it."""
     return f"{what}:{hashlib.sha256(who.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
-
-
-@cache
-def _script() -> str:
-    return (files("analytics.cache") / "rate_limit.lua").read_text("utf-8")

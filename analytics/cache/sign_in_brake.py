@@ -1,11 +1,11 @@
 """The brake of `domain/sign_in_brake.py`, kept in Redis so that all processes count together; in this process alone while Redis is away."""
 
-from importlib.resources import files
 from typing import cast
 
 import redis.asyncio
 
 from analytics.cache.connection import Cache
+from analytics.cache.scripts import script
 from analytics.clock import Clock
 from analytics.domain.sign_in_brake import FORGOTTEN_SECONDS, LONGEST_WAIT_SECONDS, MemoryBrake, counters, must_wait
 from analytics.errors import CacheUnavailableError
@@ -18,7 +18,6 @@ class SignInBrake:
         self._cache = cache
         self._what = what
         self._memory = MemoryBrake(clock)
-        self._script = (files("analytics.cache") / "attempt.lua").read_text("utf-8")
 
     async def attempt(self, name: str, place: str) -> None:
         """Count a try of `name` from the address `place`. Raises RateLimitedError, and counts nothing, while it must wait."""
@@ -27,7 +26,7 @@ class SignInBrake:
         values = [LONGEST_WAIT_SECONDS, FORGOTTEN_SECONDS, *(counter.free for counter in counted)]
 
         async def count(client: redis.asyncio.Redis) -> bytes:
-            return cast(bytes, await client.execute_command("EVAL", self._script, len(keys), *keys, *values))
+            return cast(bytes, await script("attempt").arun(client, *values, keys=keys))
 
         try:
             wait = float(await self._cache.acall(count))
