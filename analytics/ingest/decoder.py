@@ -6,16 +6,14 @@ keys nor erasures nor the disk, and may die at any moment; whatever was sent to 
 """
 
 import logging
-import pickle
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
-from socket import socketpair
+from typing import cast
 
 from analytics.ingest.recorder import Recorded, Sent
+from analytics.side_process import SideProcess
 
 log = logging.getLogger(__name__)
 
@@ -33,25 +31,14 @@ class Decoder:
     """One such process. Send from one thread, receive from one other; answers come in the order of what was sent."""
 
     def __init__(self, max_events: int, geoip_path: Path | None) -> None:
-        ours, theirs = socketpair()
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 the command is ours
-                [sys.executable, "-m", "analytics.ingest.decoder_process", str(theirs.fileno()), str(max_events), str(geoip_path or "")],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-            )
-        # It ends when this end is closed: by us, or by the system when we are killed.
-        self._connection = Connection(ours.detach())
+        self._process = SideProcess("analytics.ingest.decoder_process", max_events, geoip_path or "")
         self._ready = False
         self._gone = False
 
     def is_ready(self, wait_seconds: float = 0.0) -> bool:
         """Whether it can be sent to; before the first `send` only."""
         try:
-            if not self._ready and self._connection.poll(wait_seconds):
-                self._connection.recv_bytes()
-                self._ready = True
+            self._ready = self._ready or self._process.await_ready(wait_seconds)
         except (EOFError, OSError):
             self._gone = True
         return self._ready and not self._gone
@@ -64,30 +51,30 @@ class Decoder:
     def send(self, requests: Sequence[Sent], received_ms: int) -> None:
         """Have the requests recorded. Raises DecoderGoneError."""
         try:
-            self._connection.send_bytes(pickle.dumps((requests, received_ms), protocol=5))
+            self._process.send((requests, received_ms))
         except OSError as error:
             self._gone = True
             raise DecoderGoneError from error
 
     def receive(self) -> Recorded:
         """What became of the requests sent first of those not yet received. Raises DecoderGoneError."""
+        if self._gone:
+            raise DecoderGoneError
         try:
-            if not self._gone and self._connection.poll(ANSWER_SECONDS):
-                recorded: Recorded = pickle.loads(self._connection.recv_bytes())  # noqa: S301 from our own process
-                return recorded
-        except (EOFError, OSError):
-            pass
-        self._gone = True
-        raise DecoderGoneError
+            return cast(Recorded, self._process.receive(ANSWER_SECONDS))
+        except (EOFError, OSError) as error:
+            self._gone = True
+            raise DecoderGoneError from error
 
     def close(self) -> None:
         """End it."""
-        self._connection.close()
+        self._process.leave()
+        process = self._process.process
         try:
-            self._process.wait(_END_SECONDS)
+            process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            process.kill()
+            process.wait()
 
 
 class Decoders:

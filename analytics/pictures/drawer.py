@@ -5,15 +5,12 @@ too long, grows too large or dies is ended, and whoever waited for it is told so
 """
 
 import os
-import pickle
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from multiprocessing.connection import Connection
-from socket import socketpair
+from typing import cast
 
 import anyio
 import anyio.to_thread
@@ -22,6 +19,7 @@ import structlog
 from analytics.background import running
 from analytics.errors import InvalidRequestError, PictureFailedError, RateLimitedError
 from analytics.pictures.page import PageOfCards
+from analytics.side_process import SideProcess
 
 SECONDS = 15.0
 START_SECONDS = 60.0
@@ -39,25 +37,16 @@ class _Drawer:
     """One process. For one thread at a time."""
 
     def __init__(self, memory_bytes: int) -> None:
-        ours, theirs = socketpair()
-        with theirs:
-            self.process = subprocess.Popen(  # noqa: S603 the command is ours
-                [sys.executable, "-m", "analytics.pictures.drawer_process", str(theirs.fileno()), str(memory_bytes)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
-                env={"TZ": "UTC", **{name: os.environ[name] for name in _KEPT if name in os.environ}},
-            )
-        self.connection = Connection(ours.detach())
+        environment = {"TZ": "UTC", **{name: os.environ[name] for name in _KEPT if name in os.environ}}
+        self._beside = SideProcess("analytics.pictures.drawer_process", memory_bytes, environment=environment, silent=True)
+        self.process = self._beside.process
         self.drawn = 0
         self.used_at = time.monotonic()
 
     def wait_until_ready(self) -> None:
         """Raises PictureFailedError."""
         try:
-            if self.connection.poll(START_SECONDS):
-                self.connection.recv_bytes()
+            if self._beside.await_ready(START_SECONDS):
                 return
         except (EOFError, OSError) as error:
             raise PictureFailedError("The process that draws did not start.") from error
@@ -68,19 +57,22 @@ class _Drawer:
         self.drawn += 1
         self.used_at = time.monotonic()
         try:
-            self.connection.send_bytes(pickle.dumps((page, seconds), protocol=5))
-            if not self.connection.poll(seconds):
-                raise PictureFailedError(f"The picture took longer than {seconds:g} seconds.")
-            drawn: tuple[str, bytes | str] = pickle.loads(self.connection.recv_bytes(MAX_BYTES))  # noqa: S301 from our own process
+            self._beside.send((page, seconds))
+            return cast("tuple[str, bytes | str]", self._beside.receive(seconds, MAX_BYTES))
+        except TimeoutError as error:
+            raise PictureFailedError(f"The picture took longer than {seconds:g} seconds.") from error
         except (EOFError, OSError) as error:
             raise PictureFailedError("The picture takes more time or memory than it may.") from error
-        return drawn
 
     def end(self) -> None:
         """End it at once."""
         self.process.kill()
         self.process.wait(_END_SECONDS)
-        self.connection.close()
+        self._beside.leave()
+
+    def leave(self) -> None:
+        """It has ended by itself."""
+        self._beside.leave()
 
 
 class Pictures:
@@ -141,7 +133,7 @@ class Pictures:
                 if drawer.process.poll() is None:
                     return drawer
                 self._all.discard(drawer)
-                drawer.connection.close()
+                drawer.leave()
             drawer = _Drawer(self._memory_bytes)
             self._all.add(drawer)
         try:

@@ -4,32 +4,27 @@ The one thing to know: once it is warm it may open nothing any more, no file and
 neither read nor send anything. So what it needs, its libraries and its font, is loaded before.
 """
 
-import pickle
 import resource
-import signal
 import sys
 import time
 import traceback
-from contextlib import suppress
-from multiprocessing.connection import Connection
 from typing import Literal
 
 from analytics.pictures.drawing import UnsafePictureError, draw
 from analytics.pictures.page import Card, PageOfCards
 from analytics.pictures.theme import ThemeName
+from analytics.side_process import answer_all, ignore_signals
 
 Outcome = Literal["picture", "refused", "failed"]
 _BAR = {"mark": "bar", "encoding": {"x": {"field": "day", "type": "temporal"}, "y": {"field": "events", "type": "quantitative"}}}
 _WARM_UP = Card(0, 0, 300, 200, "warm up", chart=_BAR, rows=({"day": "2026-11-01T00:00:00", "events": 1},))
 
 
-def answer(connection: Connection) -> None:
-    """Answer until the other end is closed."""
-    while True:
-        page, seconds = pickle.loads(connection.recv_bytes())  # noqa: S301 from our own worker
-        # Whoever asked ends us in time; if they are gone, the system does.
-        _limit(resource.RLIMIT_CPU, int(time.process_time() + seconds) + 2)
-        connection.send_bytes(pickle.dumps(drawn(page), protocol=5))
+def answer(page: PageOfCards, seconds: float) -> tuple[Outcome, bytes | str]:
+    """As `drawn`, within `seconds` of the processor."""
+    # Whoever asked ends us in time; if they are gone, the system does.
+    _limit(resource.RLIMIT_CPU, int(time.process_time() + seconds) + 2)
+    return drawn(page)
 
 
 def drawn(page: PageOfCards) -> tuple[Outcome, bytes | str]:
@@ -64,15 +59,12 @@ def _first_line(text: str) -> str:
 
 def main() -> None:
     """Entry point of the process."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a terminal's Ctrl-C: whoever started us ends us
-        signal.signal(number, signal.SIG_IGN)
-    connection, memory_bytes = Connection(int(sys.argv[1])), int(sys.argv[2])
-    with suppress(EOFError, ConnectionError):
-        for theme in ThemeName:
-            draw(PageOfCards(300, 200, theme, [_WARM_UP], png=True))
-        close_doors(memory_bytes)
-        connection.send_bytes(b"ready")
-        answer(connection)
+    ignore_signals()
+    memory_bytes = int(sys.argv[2])
+    for theme in ThemeName:
+        draw(PageOfCards(300, 200, theme, [_WARM_UP], png=True))
+    close_doors(memory_bytes)
+    answer_all(lambda asked: answer(*asked))
 
 
 if __name__ == "__main__":
