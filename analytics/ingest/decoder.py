@@ -27,6 +27,10 @@ class DecoderGoneError(Exception):
     """The process died, or hangs. Nothing of what was sent to it has any effect."""
 
 
+class UnforeseenError(Exception):
+    """Stands for an error that cannot travel, with its traceback as text."""
+
+
 class Decoder:
     """One such process. Send from one thread, receive from one other; answers come in the order of what was sent."""
 

@@ -10,16 +10,13 @@ from analytics.domain.project import Project
 from analytics.errors import PayloadTooLargeError, UnreadableBodyError
 from analytics.garbage import tune_garbage_collection
 from analytics.ingest.countries import open_countries
+from analytics.ingest.decoder import UnforeseenError
 from analytics.ingest.pipeline import door_steps
 from analytics.ingest.recorder import Recorded, Recorder, Sent
 from analytics.side_process import answer_all, ignore_signals
 
 _WARM_UP = b'[{"event": "warm_up", "user_id": "u", "timestamp": "2026-01-01T00:00:00Z", "properties": {"a": 1}}, {}]'
 _FORESEEN = (PayloadTooLargeError, UnreadableBodyError)
-
-
-class UnforeseenError(Exception):
-    """Stands for an error that cannot travel, with its traceback as text."""
 
 
 def answer(recorder: Recorder, requests: Sequence[Sent], received_ms: int) -> Recorded:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ import psutil
 import pytest
 
 from analytics.domain.erased_ids import IdHasher
-from analytics.ingest.decoder import Decoders
+from analytics.domain.project import Project
+from analytics.ingest.decoder import Decoders, UnforeseenError
 from analytics.ingest.erased import ErasedIds
 from analytics.ingest.ingestor import Verdict
+from analytics.ingest.recorder import Sent
 from analytics.spool.spool import RecordKind
 from tests.fixtures.door import event, outcome_of
 
@@ -80,6 +83,23 @@ async def test_a_body_goes_through_the_decoder_process_and_not_through_the_worke
         assert (await door.send([event("near")], kept_values=KEPT)).accepted == 1, "what needs the worker's own knowledge stays with it"
         assert passed == ["near"]
         assert door.on_disk() == [("p1", "far"), ("p1", "near")]
+
+
+async def test_a_failure_that_nobody_foresaw_comes_back_as_the_answer_of_its_request() -> None:
+    decoders = Decoders(1, 10_000, None)
+    try:
+        decoders.wait_until_ready()
+        decoder = decoders.next()
+        assert decoder is not None
+        project = Project("p1", "p1", "p1", "UTC", datetime.now(UTC))
+        unreadable: Any = 5
+        decoder.send([Sent(project, json.dumps([event("a")]).encode()), Sent(project, unreadable)], 1_767_225_600_000)
+        good, bad = decoder.receive().outcomes
+        assert (good.accepted, good.failure) == (1, None)
+        assert isinstance(bad.failure, UnforeseenError)
+        assert "has no attribute" in str(bad.failure)
+    finally:
+        decoders.close()
 
 
 async def test_requests_that_a_killed_decoder_took_are_answered_all_the_same_and_once(open_far_door: Any) -> None:
