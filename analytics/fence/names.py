@@ -9,6 +9,7 @@ from typing import Any
 
 from analytics.errors import UnknownColumnError
 from analytics.fence.catalog import SqlCatalog, SqlTable
+from analytics.fence.nodes import nodes_of
 from analytics.fence.refusal import RefusedError
 
 # Functions that the engine calls for a bare word, without brackets, where no column or alias of that name can be seen.
@@ -26,14 +27,14 @@ _LISTS_OF_NAMES = ("aliases", "column_aliases", "cte_aliases")
 
 def names_in(node: Any) -> Iterator[str]:
     """Every part of every name of a tree."""
-    for found in _nodes(node):
+    for found in nodes_of(node):
         if found["type"] == "Identifier":
             yield from found.get("name_parts") or (str(found.get("name")),)
 
 
 def table_names(tree: Any) -> Iterator[str]:
     """The names in a statement that may be those of tables: in FROM, and alone right of IN."""
-    for node in _nodes(tree):
+    for node in nodes_of(tree):
         if node["type"] in ("TableIdentifier", "Identifier") and "name_parts" not in node:
             yield str(node.get("name"))
 
@@ -44,7 +45,7 @@ def known_names(tree: Any, catalog: SqlCatalog, known_of: Callable[[str], Collec
     `known_of` says the same of a name that is no built-in table.
     """
     known: set[str] = set()
-    for node in _nodes(tree):
+    for node in nodes_of(tree):
         kind = node["type"]
         if "table_function" in node:
             known.update(_columns_of(node["table_function"]))
@@ -111,14 +112,3 @@ def _columns_of(called: Any) -> Iterator[str]:
         structure = arguments[0].get("value") if arguments else None
         yield from _WORD.findall(str(structure.get("value"))) if isinstance(structure, dict) else ()
         yield from (f"{prefix}{number}" for prefix in ("c", "column") for number in range(1, 101))
-
-
-def _nodes(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _nodes(item)
-    elif isinstance(value, dict):
-        if "type" in value:
-            yield value
-        for member in value.values():
-            yield from _nodes(member)

@@ -4,7 +4,7 @@ The one thing to know: this is an allow-list of the whole shape. A member or a v
 parser that learns new syntax brings refusals, not holes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -223,6 +223,18 @@ REASONS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("TableExpression", "sample_size"): ("The tables have no sampling key.", "SAMPLE"),
     ("TableExpression", "sample_offset"): ("The tables have no sampling key.", "SAMPLE"),
 }
+
+
+def nodes_of(value: Any) -> Iterator[Node]:
+    """Every node of a tree, or of parts of one, each before what is in it."""
+    if isinstance(value, list):
+        for item in value:
+            yield from nodes_of(item)
+    elif isinstance(value, dict):
+        if "type" in value:
+            yield value
+        for member in value.values():
+            yield from nodes_of(member)
 
 
 def function(name: str, *arguments: Node) -> Node:

@@ -6,9 +6,8 @@ runs with the service's own rights. It is the checked tree with the project's id
 
 import copy
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from analytics.errors import SqlNotAllowedError, UnknownColumnError
 from analytics.fence.catalog import EVENTS, INNER, SqlCatalog, SqlTable, hot_column
@@ -16,7 +15,7 @@ from analytics.fence.checked_query import RESERVED_PREFIX
 from analytics.fence.checker import Checker
 from analytics.fence.gate import Gate
 from analytics.fence.named import NamedSources
-from analytics.fence.nodes import STARS, function, identifier, plain, text
+from analytics.fence.nodes import STARS, function, identifier, nodes_of, plain, text
 from analytics.fence.parser import Node, SqlParser
 from analytics.fence.refusal import RefusedError
 from analytics.fence.rollup_functions import AGGREGATES, COUNTING, EXACT, MEMBER_OF, PERSONAL, SCALARS
@@ -163,7 +162,7 @@ def _check_asked(tree: Node) -> None:
         raise RefusedError("A rollup reads the table events, and nothing beside it.", "FROM")
     if "final" in source:
         raise RefusedError("Events are there once already: a rollup has no FINAL.", "FINAL")
-    for node in _nodes({name: member for name, member in select.items() if name != "tables"}):
+    for node in nodes_of({name: member for name, member in select.items() if name != "tables"}):
         if node["type"] in ("Subquery", "SelectWithUnionQuery"):
             raise RefusedError("A rollup has no subqueries: it sees one event at a time.", "SELECT")
         if node["type"] in STARS:
@@ -262,7 +261,7 @@ def _number(node: Node, called: str) -> str:
 
 def _check_scalar(node: Node, known: frozenset[str]) -> None:
     """Raises RefusedError for what may not run on the way of every event. A bare word that is no column may be a function to the engine."""
-    for found in _nodes(node):
+    for found in nodes_of(node):
         if found["type"] == "Identifier" and _last(found) not in known:
             raise RefusedError(f"There is no column {_last(found)[:100]} here.", _last(found), kind=UnknownColumnError)
         if found["type"] == "Function" and str(found["name"]).lower() not in SCALARS:
@@ -315,14 +314,3 @@ def _project_of(rows: Node) -> str:
 
 def _last(node: Node) -> str:
     return str((node.get("name_parts") or [node["name"]])[-1])
-
-
-def _nodes(value: Any) -> Iterator[Node]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _nodes(item)
-    elif isinstance(value, dict):
-        if "type" in value:
-            yield value
-        for member in value.values():
-            yield from _nodes(member)
