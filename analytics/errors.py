@@ -52,7 +52,7 @@ A class knows its stable `code` and its extras, and nothing of HTTP: `api/proble
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +111,11 @@ class InvalidRequestError(RequestError):
     def __init__(self, detail: str, errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
         self.errors = tuple(errors)
+
+    @classmethod
+    def at(cls, pointer: str, detail: str) -> Self:
+        """One wrong place, and what is wrong with it: `detail` goes on where the name of the place ends."""
+        return cls(f"{pointer or 'It'} {detail}.", [FieldError(pointer, detail)])
 
 
 class InvalidQueryError(InvalidRequestError):

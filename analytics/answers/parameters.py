@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from analytics.adhoc.parameters import bind
 from analytics.domain.question import Parameter, Question
-from analytics.errors import FieldError, InvalidQueryError, InvalidRequestError
+from analytics.errors import InvalidQueryError, InvalidRequestError
 
 # Members of trends that a parameter of that name stands for.
 WHOLE = frozenset({"date_from", "date_to", "timezone", "interval"})
@@ -46,7 +46,7 @@ def _value(pointer: str, kind: str, given: Sequence[str]) -> Any:
     if name == "Array" and outer is not None and not (len(given) == 1 and given[0].lstrip().startswith("[")):
         return [_value(pointer, outer[2], (text,)) for text in given]
     if len(given) != 1:
-        raise InvalidRequestError(f"{pointer} stands there more than once.", [FieldError(pointer, "stands there more than once")])
+        raise InvalidRequestError.at(pointer, "stands there more than once")
     text = given[0]
     if name == "Bool":
         return {"true": True, "false": False}.get(text, text)
@@ -76,7 +76,9 @@ def with_values(question: Question, values: Mapping[str, Any]) -> dict[str, Any]
     body = {name: _filled(value, known, values, used, f"/trends/{name}") for name, value in body.items()}
     for place, one in enumerate(question.parameters):
         if one.name not in used:
-            raise _wrong(f"/parameters/{place}/name", f'is used nowhere: write {{"parameter": "{one.name}"}} as the value of a filter')
+            raise InvalidQueryError.at(
+                f"/parameters/{place}/name", f'is used nowhere: write {{"parameter": "{one.name}"}} as the value of a filter'
+            )
     return body
 
 
@@ -90,11 +92,7 @@ def _filled(value: Any, known: Mapping[str, Parameter], values: Mapping[str, Any
     if at == "value" and set(members) == {_PLACE}:
         name = members[_PLACE]
         if not isinstance(name, str) or name not in known:
-            raise _wrong(f"{pointer}/{_PLACE}", "is no declared parameter")
+            raise InvalidQueryError.at(f"{pointer}/{_PLACE}", "is no declared parameter")
         used.add(name)
         return values[name]
     return {name: _filled(item, known, values, used, f"{pointer}/{name}", name) for name, item in members.items()}
-
-
-def _wrong(pointer: str, detail: str) -> InvalidQueryError:
-    return InvalidQueryError(f"{pointer} {detail}.", [FieldError(pointer, detail)])

@@ -16,7 +16,7 @@ from analytics.answers.runner import Answers, Asked
 from analytics.domain.access import Permission
 from analytics.domain.project import Project
 from analytics.domain.question import Parameter, Question, QuestionKind
-from analytics.errors import FieldError, InvalidQueryError, InvalidRequestError
+from analytics.errors import InvalidQueryError, InvalidRequestError
 from analytics.query.persons import shows_persons
 
 # Members of the address of an endpoint that are no parameters of its question.
@@ -51,7 +51,7 @@ class Saving:
         """
         for place, one in enumerate(question.parameters):
             if one.name in RESERVED_PARAMETERS:
-                raise _wrong(f"{pointer}/parameters/{place}/name", "is a word of the endpoints")
+                raise InvalidQueryError.at(f"{pointer}/parameters/{place}/name", "is a word of the endpoints")
         check_defaults(question, pointer)
         if question.kind is QuestionKind.SQL:
             await self._answers.require_allowed(Asked(project, question, author))
@@ -68,12 +68,14 @@ class Saving:
         for place, one in enumerate(question.parameters):
             kind = checked.parameters.get(one.name)
             if kind is None:
-                raise _wrong(f"{pointer}/parameters/{place}/name", f"stands nowhere in the SQL: write {{{one.name}:{one.type}}}")
+                raise InvalidQueryError.at(
+                    f"{pointer}/parameters/{place}/name", f"stands nowhere in the SQL: write {{{one.name}:{one.type}}}"
+                )
             if _plain(kind) != _plain(one.type):
-                raise _wrong(f"{pointer}/parameters/{place}/type", f"is {kind} in the SQL")
+                raise InvalidQueryError.at(f"{pointer}/parameters/{place}/type", f"is {kind} in the SQL")
         for used, kind in checked.parameters.items():
             if used not in declared:
-                raise _wrong(f"{pointer}/parameters", f"lacks {used}, which the SQL takes as {kind}")
+                raise InvalidQueryError.at(f"{pointer}/parameters", f"lacks {used}, which the SQL takes as {kind}")
         return Savable(checked.named, frozenset({Permission.RUN_SQL}))
 
 
@@ -90,8 +92,4 @@ def _sample(one: Parameter) -> Any:
         except InvalidRequestError:
             continue
         return value
-    raise _wrong(f"/parameters/{one.name}/type", "is no type that a parameter of trends can have")
-
-
-def _wrong(pointer: str, detail: str) -> InvalidQueryError:
-    return InvalidQueryError(f"{pointer} {detail}.", [FieldError(pointer, detail)])
+    raise InvalidQueryError.at(f"/parameters/{one.name}/type", "is no type that a parameter of trends can have")

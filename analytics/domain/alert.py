@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
-from analytics.errors import FieldError, InvalidQueryError
+from analytics.errors import InvalidQueryError
 
 
 class AlertKind(StrEnum):
@@ -77,19 +77,19 @@ def check_condition(condition: AlertCondition, pointer: str = "/condition") -> N
     compares = condition.comparison is not None and condition.value is not None
     if condition.kind is AlertKind.NO_DATA:
         if condition.comparison is not None or condition.value is not None:
-            raise _wrong(f"{pointer}/value", "does not go with no_data")
+            raise InvalidQueryError.at(f"{pointer}/value", "does not go with no_data")
     elif not compares:
-        raise _wrong(pointer, "needs a comparison and a value")
+        raise InvalidQueryError.at(pointer, "needs a comparison and a value")
     if condition.relative and condition.kind is not AlertKind.CHANGE:
-        raise _wrong(f"{pointer}/relative", "goes with change only")
+        raise InvalidQueryError.at(f"{pointer}/relative", "goes with change only")
     if condition.take is not Take.LAST and condition.kind is AlertKind.CHANGE:
-        raise _wrong(f"{pointer}/take", "does not go with change")
+        raise InvalidQueryError.at(f"{pointer}/take", "does not go with change")
 
 
 def judge(condition: AlertCondition, columns: Sequence[str], rows: Sequence[Sequence[Any]], last_level: float | None) -> Verdict:
     """What the rows say. `last_level` is that of the last check. Raises InvalidQueryError if there is no such column."""
     if condition.column is not None and condition.column not in columns:
-        raise _wrong("/condition/column", f"is no column of the answer, which has {', '.join(columns)[:500]}")
+        raise InvalidQueryError.at("/condition/column", f"is no column of the answer, which has {', '.join(columns)[:500]}")
     place = len(columns) - 1 if condition.column is None else list(columns).index(condition.column)
     found = [number_of(row[place]) for row in rows]
     numbers = [number for number in found if number is not None]
@@ -144,7 +144,3 @@ def _change(condition: AlertCondition, found: Sequence[float | None], last_level
     if not condition.relative:
         return now - before
     return (now - before) / abs(before) if before else None
-
-
-def _wrong(pointer: str, detail: str) -> InvalidQueryError:
-    return InvalidQueryError(f"{pointer} {detail}.", [FieldError(pointer, detail)])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, cast
 
-from analytics.errors import FieldError, InvalidQueryError
+from analytics.errors import InvalidQueryError
 
 MAX_PARAMETERS = 100
 MAX_SQL = 64_000
@@ -71,69 +71,65 @@ class Question:
 def question_of(document: Any, pointer: str = "") -> Question:
     """The question in a document. `pointer` is where the document stands, for the errors. Raises InvalidQueryError."""
     if not isinstance(document, Mapping):
-        raise _wrong(pointer, "must be an object with kind sql or trends")
+        raise InvalidQueryError.at(pointer, "must be an object with kind sql or trends")
     members = cast(Mapping[str, Any], document)
     for name in members:
         if name not in _MEMBERS:
-            raise _wrong(f"{pointer}/{name[:100]}", "is no member of a question")
+            raise InvalidQueryError.at(f"{pointer}/{name[:100]}", "is no member of a question")
     kind = members.get("kind")
     if not isinstance(kind, str) or kind not in set(QuestionKind):
-        raise _wrong(f"{pointer}/kind", f"must be one of {', '.join(QuestionKind)}")
+        raise InvalidQueryError.at(f"{pointer}/kind", f"must be one of {', '.join(QuestionKind)}")
     for other in set(QuestionKind) - {kind}:
         if other in members:
-            raise _wrong(f"{pointer}/{other}", f"does not go with kind {kind}")
+            raise InvalidQueryError.at(f"{pointer}/{other}", f"does not go with kind {kind}")
     parameters = _parameters(members.get("parameters", []), f"{pointer}/parameters")
     body = members.get(kind)
     if kind == QuestionKind.SQL:
         if not isinstance(body, str) or not 1 <= len(body) <= MAX_SQL:
-            raise _wrong(f"{pointer}/sql", f"must be a text of 1 to {MAX_SQL:,} characters")
+            raise InvalidQueryError.at(f"{pointer}/sql", f"must be a text of 1 to {MAX_SQL:,} characters")
         return Question(
             QuestionKind.SQL, sql=body, parameters=parameters, learners=_learners(members.get("learners"), f"{pointer}/learners")
         )
     if members.get("learners") is not None:
-        raise _wrong(f"{pointer}/learners", "is for SQL; those of trends are counted")
+        raise InvalidQueryError.at(f"{pointer}/learners", "is for SQL; those of trends are counted")
     if not isinstance(body, Mapping):
-        raise _wrong(f"{pointer}/trends", "must be the body of a trends question")
+        raise InvalidQueryError.at(f"{pointer}/trends", "must be the body of a trends question")
     return Question(QuestionKind.TRENDS, trends=dict(cast(Mapping[str, Any], body)), parameters=parameters)
 
 
 def _learners(said: Any, pointer: str) -> str | Literal[False] | None:
     if said is None or said is False or (isinstance(said, str) and 1 <= len(said) <= 200):
         return said
-    raise _wrong(pointer, "must be the name of a column, or false")
+    raise InvalidQueryError.at(pointer, "must be the name of a column, or false")
 
 
 def _parameters(listed: Any, pointer: str) -> tuple[Parameter, ...]:
     if not isinstance(listed, list):
-        raise _wrong(pointer, "must be a list")
+        raise InvalidQueryError.at(pointer, "must be a list")
     items = cast(Sequence[Any], listed)
     if len(items) > MAX_PARAMETERS:
-        raise _wrong(pointer, f"must not be more than {MAX_PARAMETERS}")
+        raise InvalidQueryError.at(pointer, f"must not be more than {MAX_PARAMETERS}")
     found: dict[str, Parameter] = {}
     for place, item in enumerate(items):
         one = _parameter(item, f"{pointer}/{place}")
         if one.name in found:
-            raise _wrong(f"{pointer}/{place}/name", "stands here twice")
+            raise InvalidQueryError.at(f"{pointer}/{place}/name", "stands here twice")
         found[one.name] = one
     return tuple(found.values())
 
 
 def _parameter(item: Any, pointer: str) -> Parameter:
     if not isinstance(item, Mapping):
-        raise _wrong(pointer, "must be an object with name and type")
+        raise InvalidQueryError.at(pointer, "must be an object with name and type")
     members = cast(Mapping[str, Any], item)
     for name in members:
         if name not in _PARAMETER_MEMBERS:
-            raise _wrong(f"{pointer}/{name[:100]}", "is no member of a parameter")
+            raise InvalidQueryError.at(f"{pointer}/{name[:100]}", "is no member of a parameter")
     name, kind, description = members.get("name"), members.get("type"), members.get("description", "")
     if not isinstance(name, str) or not _PARAMETER_NAME.match(name) or name.lower().startswith("fence_"):
-        raise _wrong(f"{pointer}/name", "must be a letter and up to 99 letters, digits and _")
+        raise InvalidQueryError.at(f"{pointer}/name", "must be a letter and up to 99 letters, digits and _")
     if not isinstance(kind, str) or not 1 <= len(kind) <= 200:
-        raise _wrong(f"{pointer}/type", "must be the name of a type")
+        raise InvalidQueryError.at(f"{pointer}/type", "must be the name of a type")
     if not isinstance(description, str) or len(description) > MAX_DESCRIPTION:
-        raise _wrong(f"{pointer}/description", f"must be a text of up to {MAX_DESCRIPTION:,} characters")
+        raise InvalidQueryError.at(f"{pointer}/description", f"must be a text of up to {MAX_DESCRIPTION:,} characters")
     return Parameter(name, kind, "default" in members, members.get("default"), description)
-
-
-def _wrong(pointer: str, detail: str) -> InvalidQueryError:
-    return InvalidQueryError(f"{pointer or 'The question'} {detail}.", [FieldError(pointer, detail)])

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 
 import jsonschema_rs
 
-from analytics.errors import FieldError, InvalidRequestError
+from analytics.errors import InvalidRequestError
 
 DATA_NAME = "answer"
 SCHEMA_URL = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -62,14 +62,14 @@ def checked_chart(spec: Any, pointer: str = "") -> dict[str, Any]:
     Raises InvalidRequestError naming the place of what is not drawn here.
     """
     if not isinstance(spec, Mapping):
-        raise _wrong(pointer, "must be a Vega-Lite specification")
+        raise InvalidRequestError.at(pointer, "must be a Vega-Lite specification")
     chart = dict(cast(Mapping[str, Any], spec))
     schema = chart.pop("$schema", None)
     if schema is not None and not (isinstance(schema, str) and _KNOWN_SCHEMA.match(schema)):
-        raise _wrong(f"{pointer}/$schema", f"must be that of Vega-Lite 6, {SCHEMA_URL}, or absent")
+        raise InvalidRequestError.at(f"{pointer}/$schema", f"must be that of Vega-Lite 6, {SCHEMA_URL}, or absent")
     _Check().walk(chart, pointer)
     if len(json.dumps(chart)) > MAX_CHARACTERS:
-        raise _wrong(pointer, f"must not be longer than {MAX_CHARACTERS:,} characters")
+        raise InvalidRequestError.at(pointer, f"must not be longer than {MAX_CHARACTERS:,} characters")
     _check_view(chart, pointer, 0)
     _check_schema(chart, pointer)
     return chart
@@ -85,11 +85,13 @@ class _Check:
         """Raises InvalidRequestError. `is_field`: a text here names a column."""
         self._nodes += 1
         if depth > MAX_DEPTH or self._nodes > MAX_NODES:
-            raise _wrong(pointer, f"must not be deeper than {MAX_DEPTH} or have more than {MAX_NODES:,} members")
+            raise InvalidRequestError.at(pointer, f"must not be deeper than {MAX_DEPTH} or have more than {MAX_NODES:,} members")
         if isinstance(value, str):
             _check_text(value, pointer)
             if is_field and not _FIELD.match(value):
-                raise _wrong(pointer, "must be the name of a column: a letter or _, then letters, digits, _, blanks, dots, % and -")
+                raise InvalidRequestError.at(
+                    pointer, "must be the name of a column: a letter or _, then letters, digits, _, blanks, dots, % and -"
+                )
         elif isinstance(value, Mapping):
             for key, inner in cast(Mapping[str, Any], value).items():
                 at = f"{pointer}/{key[:100].replace('~', '~0').replace('/', '~1')}"
@@ -99,26 +101,26 @@ class _Check:
             for place, item in enumerate(cast(Sequence[Any], value)):
                 self.walk(item, f"{pointer}/{place}", depth + 1, is_field=is_field)
         elif isinstance(value, int | float) and not -_LARGEST <= value <= _LARGEST:  # neither is NaN
-            raise _wrong(pointer, "must be a number that a picture can use")
+            raise InvalidRequestError.at(pointer, "must be a number that a picture can use")
 
 
 def _check_member(name: str, value: Any, pointer: str) -> None:
     if name in _NOWHERE:
-        raise _wrong(pointer, "is not drawn here: a chart draws the rows of its question, and nothing else")
+        raise InvalidRequestError.at(pointer, "is not drawn here: a chart draws the rows of its question, and nothing else")
     _check_text(name, pointer)
     if name == "formatType" and value not in _FORMAT_TYPES:
-        raise _wrong(pointer, f"must be one of {', '.join(_FORMAT_TYPES)}")
+        raise InvalidRequestError.at(pointer, f"must be one of {', '.join(_FORMAT_TYPES)}")
     if name == "format" and not isinstance(value, str):
-        raise _wrong(pointer, "must be a text")
+        raise InvalidRequestError.at(pointer, "must be a text")
     if name in _COUNTS and isinstance(value, int | float) and value > _MOST_PARTS:
-        raise _wrong(pointer, f"must not be more than {_MOST_PARTS:,}")
+        raise InvalidRequestError.at(pointer, f"must not be more than {_MOST_PARTS:,}")
     if name in ("test", "filter"):
         check_predicate(value, pointer)
 
 
 def _check_text(text: str, pointer: str) -> None:
     if _ACTIVE_TEXT.search(text) or _HIDDEN.search(text):
-        raise _wrong(pointer, "must not hold addresses, markup, scripts or control characters")
+        raise InvalidRequestError.at(pointer, "must not hold addresses, markup, scripts or control characters")
 
 
 def check_predicate(value: Any, pointer: str) -> None:
@@ -135,31 +137,33 @@ def check_predicate(value: Any, pointer: str) -> None:
             return
         if "field" in members:
             return
-    raise _wrong(pointer, 'must be a condition on a field, such as {"field": "score", "gte": 0.5}: expressions are not evaluated here')
+    raise InvalidRequestError.at(
+        pointer, 'must be a condition on a field, such as {"field": "score", "gte": 0.5}: expressions are not evaluated here'
+    )
 
 
 def _check_view(view: Mapping[str, Any], pointer: str, layers: int) -> None:
     for name in view:
         if name not in _VIEW:
-            raise _wrong(
+            raise InvalidRequestError.at(
                 f"{pointer}/{name[:100]}", f"is none of {', '.join(sorted(_VIEW))}: a tile is one view, and its place decides its size"
             )
     mark = view.get("mark")
     kind = cast(Mapping[str, Any], mark).get("type") if isinstance(mark, Mapping) else mark
     if mark is not None and not (isinstance(kind, str) and kind in _MARKS):
-        raise _wrong(f"{pointer}/mark", f"must be one of {', '.join(sorted(_MARKS))}")
+        raise InvalidRequestError.at(f"{pointer}/mark", f"must be one of {', '.join(sorted(_MARKS))}")
     encoding = view.get("encoding", {})
     for channel in cast(Mapping[str, Any], encoding) if isinstance(encoding, Mapping) else ():
         if channel not in _CHANNELS:
-            raise _wrong(f"{pointer}/encoding/{channel[:100]}", f"is none of {', '.join(sorted(_CHANNELS))}")
+            raise InvalidRequestError.at(f"{pointer}/encoding/{channel[:100]}", f"is none of {', '.join(sorted(_CHANNELS))}")
     transform = view.get("transform", [])
     for place, step in enumerate(cast(Sequence[Any], transform) if isinstance(transform, list) else ()):
         if not isinstance(step, Mapping) or not _TRANSFORMS & cast(Mapping[str, Any], step).keys():
-            raise _wrong(f"{pointer}/transform/{place}", f"must be one of {', '.join(sorted(_TRANSFORMS))}")
+            raise InvalidRequestError.at(f"{pointer}/transform/{place}", f"must be one of {', '.join(sorted(_TRANSFORMS))}")
     inner = view.get("layer", [])
     for place, layer in enumerate(cast(Sequence[Any], inner) if isinstance(inner, list) else ()):
         if layers >= MAX_LAYERS or not isinstance(layer, Mapping):
-            raise _wrong(f"{pointer}/layer/{place}", f"must be a view, at most {MAX_LAYERS} layers deep")
+            raise InvalidRequestError.at(f"{pointer}/layer/{place}", f"must be a view, at most {MAX_LAYERS} layers deep")
         _check_view(cast(Mapping[str, Any], layer), f"{pointer}/layer/{place}", layers + 1)
 
 
@@ -169,7 +173,7 @@ def _check_schema(chart: Mapping[str, Any], pointer: str) -> None:
         return
     place, reason = _deepest(error)
     steps = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in place)
-    raise _wrong(f"{pointer}{steps}", f"is not Vega-Lite 6: {reason[:200]}")
+    raise InvalidRequestError.at(f"{pointer}{steps}", f"is not Vega-Lite 6: {reason[:200]}")
 
 
 def _deepest(error: Any) -> tuple[list[Any], str]:
@@ -193,7 +197,3 @@ def _with_plain_reference(part: dict[str, Any]) -> dict[str, Any]:
     """Names of definitions hold characters, such as < and |, that a reference must write in another way."""
     reference = part.get("$ref")
     return {**part, "$ref": quote(unquote(reference), safe="#/")} if isinstance(reference, str) else part
-
-
-def _wrong(pointer: str, detail: str) -> InvalidRequestError:
-    return InvalidRequestError(f"{pointer or 'The chart'} {detail}.", [FieldError(pointer, detail)])
