@@ -3,19 +3,16 @@
 The one thing to know: what a name stands for is looked up in the project that asks, each time, and nowhere else; the gate knows no project.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from analytics.adhoc.parameters import bind
-from analytics.domain.question import Question
+from analytics.domain.question import QUESTION_NAME, Question
 from analytics.errors import FieldError, InvalidRequestError, LimitExceededError
 from analytics.fence.catalog import TABLES
 from analytics.fence.named import MAX_NAMED_CHARACTERS, NamedQuery, NamedSource
 from analytics.metadata.saved_queries import SavedQueries
 
-# As in the scope `endpoint:NAME`. Lower case alone: no two names look alike.
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}\Z")
 # Beside the tables there are: those that there will be, and what a reader would take for the engine's or the fence's own.
 _TAKEN = frozenset({table.name for table in TABLES} | {"sessions", "users", "system", "default", "information_schema", "numbers", "values"})
 
@@ -60,7 +57,7 @@ def named_query(question: Question) -> NamedQuery:
 
 def check_source_name(name: str, pointer: str = "/name") -> None:
     """Raises InvalidRequestError for a name that no saved query and no rollup may have."""
-    if not _NAME.match(name):
+    if not QUESTION_NAME.match(name):
         detail = "must be 1 to 100 of the characters a-z 0-9 _ -, a letter or digit first"
     elif name in _TAKEN or name.startswith("fence_"):
         detail = "is the name of a built-in table, or reserved"

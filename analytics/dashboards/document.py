@@ -3,14 +3,13 @@
 The one thing to know: whatever comes in, by hand, by import or as a template, goes through `checked_document`; what is stored has.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, ValidationError, model_validator
 
-from analytics.domain.question import question_of
+from analytics.domain.question import QUESTION_NAME, question_of
 from analytics.domain.time_range import parse_zone
 from analytics.errors import FieldError, InvalidRequestError
 from analytics.pictures.chart import checked_chart
@@ -185,7 +184,7 @@ def _checked_tile(tile: Tile, pointer: str) -> Tile:
     question = tile.question
     if "saved" in question:
         name = question["saved"]
-        if question.keys() != {"saved"} or not isinstance(name, str) or not re.match(r"[a-z0-9][a-z0-9_-]{0,99}\Z", name):
+        if question.keys() != {"saved"} or not isinstance(name, str) or not QUESTION_NAME.match(name):
             raise InvalidRequestError(
                 f"{pointer}/question must name a saved question and nothing else.",
                 [FieldError(f"{pointer}/question", 'must be {"saved": "name"}')],

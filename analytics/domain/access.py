@@ -4,12 +4,12 @@ Whoever is not of a project learns nothing of it: an unknown project and a forei
 send events, so on every other route it is ForbiddenError before anything is looked up.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from analytics.domain.project import Project
+from analytics.domain.question import QUESTION_NAME
 from analytics.errors import FieldError, ForbiddenError, InvalidRequestError, NotFoundError
 
 
@@ -36,12 +36,16 @@ class Scope(StrEnum):
     MANAGE = "manage"
 
 
-ENDPOINT_SCOPE = re.compile(r"endpoint:[a-z0-9][a-z0-9_-]{0,99}\Z")
+_ENDPOINT = "endpoint:"
 
 
 def endpoint_scope(name: str) -> str:
     """The scope of a token that may read this published query."""
-    return f"endpoint:{name}"
+    return f"{_ENDPOINT}{name}"
+
+
+def _is_endpoint_scope(scope: str) -> bool:
+    return scope.startswith(_ENDPOINT) and QUESTION_NAME.match(scope.removeprefix(_ENDPOINT)) is not None
 
 
 def check_scopes(scopes: list[str]) -> tuple[str, ...]:
@@ -49,7 +53,7 @@ def check_scopes(scopes: list[str]) -> tuple[str, ...]:
     wrong = [
         FieldError(f"/scopes/{place}", f"{scope[:50]!r} is none of {', '.join(Scope)}, endpoint:NAME")
         for place, scope in enumerate(scopes)
-        if scope not in set(Scope) and not ENDPOINT_SCOPE.match(scope)
+        if scope not in set(Scope) and not _is_endpoint_scope(scope)
     ]
     if wrong:
         raise InvalidRequestError(wrong[0].detail, wrong)

@@ -15,6 +15,8 @@ from analytics.errors import InvalidQueryError
 MAX_PARAMETERS = 100
 MAX_SQL = 64_000
 MAX_DESCRIPTION = 2_000
+# What a saved question may be called. Lower case alone: no two names look alike.
+QUESTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}\Z")
 _PARAMETER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}\Z")
 _MEMBERS = {"kind", "sql", "trends", "parameters", "learners"}
 _PARAMETER_MEMBERS = {"name", "type", "default", "description"}
