@@ -10,7 +10,7 @@ from analytics.clock import Clock
 from analytics.domain.access import Person, Role
 from analytics.domain.password import check_password
 from analytics.errors import ConflictError, FieldError, InvalidRequestError, NotFoundError
-from analytics.metadata.pool import Change, Database, Row
+from analytics.metadata.pool import Change, Database, Row, required
 from analytics.metadata.refresh_tokens import end_families
 from analytics.metadata.secrets import Passwords, make_id, make_token, token_hash
 from analytics.metadata.users import insert_user
@@ -125,9 +125,7 @@ class AccountLinks:
     async def cancel(self, actor: str, project_id: str | None, invitation_id: str) -> None:
         """End an invitation into a project (None: wherever it is into). Raises NotFoundError."""
         async with self._database.change(Change(actor, "invitation.cancel", "link", project_id)) as connection:
-            row = await connection.one(postgres("account_links")["cancel_invitation"], id=invitation_id, project_id=project_id)
-            if row is None:
-                raise NotFoundError
+            row = required(await connection.one(postgres("account_links")["cancel_invitation"], id=invitation_id, project_id=project_id))
             connection.change.target, connection.change.project_id = row["email"], row["project_id"]
             connection.change.before = {"role": row["role"]}
 

@@ -15,8 +15,8 @@ from psycopg.types.json import Jsonb
 from analytics.clock import Clock
 from analytics.domain.alert import AlertCondition, AlertKind, Comparison, Take
 from analytics.domain.question import Question, question_of
-from analytics.errors import ConflictError, LimitExceededError, NotFoundError
-from analytics.metadata.pool import Change, Connection, Database, Row
+from analytics.errors import ConflictError, LimitExceededError
+from analytics.metadata.pool import Change, Connection, Database, Row, required
 from analytics.metadata.secrets import make_id
 from analytics.metadata.source_uses import hold_names
 from analytics.metadata.storable import storable
@@ -98,12 +98,12 @@ class Alerts:
             if counted is not None and counted["alerts"] >= MOST_OF_A_PROJECT:
                 raise LimitExceededError(f"A project has up to {MOST_OF_A_PROJECT} alerts.", limit="alerts")
             await hold_names(connection, project_id, [draft.saved_query] if draft.saved_query else [])
-            return _alert(_there(await connection.one(_sql("insert"), **self._values(actor, project_id, alert_id, draft))))
+            return _alert(required(await connection.one(_sql("insert"), **self._values(actor, project_id, alert_id, draft))))
 
     async def find(self, project_id: str, alert_id: str) -> Alert:
         """One. Raises NotFoundError."""
         async with self._database.read() as connection:
-            return _alert(_there(await connection.one(_sql("find"), project_id=project_id, id=alert_id)))
+            return _alert(required(await connection.one(_sql("find"), project_id=project_id, id=alert_id)))
 
     async def page(self, project_id: str, state: AlertState | None, after: tuple[str, str] | None, limit: int) -> list[Alert]:
         """At most `limit`, oldest first, after the key (created_at as ISO 8601, id)."""
@@ -121,7 +121,7 @@ class Alerts:
             await hold_names(connection, project_id, [draft.saved_query] if draft.saved_query else [])
             row = await connection.one(_sql("update"), **self._values(actor, project_id, alert_id, draft))
             await self._resolve(connection, before, "changed" if draft.enabled else "disabled")
-            return _alert(_there(row))
+            return _alert(required(row))
 
     async def delete(self, actor: str, project_id: str, alert_id: str, revision: int | None) -> None:
         """Remove one; what fired is resolved. Raises NotFoundError, ConflictError."""
@@ -221,14 +221,8 @@ def _sql(name: str) -> Any:
     return postgres("alerts")[name]
 
 
-def _there(row: Row | None) -> Row:
-    if row is None:
-        raise NotFoundError
-    return row
-
-
 async def _locked(connection: Connection, project_id: str, alert_id: str, revision: int | None) -> Alert:
-    alert = _alert(_there(await connection.one(_sql("lock"), project_id=project_id, id=alert_id)))
+    alert = _alert(required(await connection.one(_sql("lock"), project_id=project_id, id=alert_id)))
     if revision is not None and alert.revision != revision:
         raise ConflictError("Somebody changed it in between; read it again.")
     return alert

@@ -8,8 +8,8 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from analytics.clock import Clock
-from analytics.errors import ConflictError, NotFoundError
-from analytics.metadata.pool import Change, Database, Row
+from analytics.errors import ConflictError
+from analytics.metadata.pool import Change, Database, Row, required
 from analytics.metadata.secrets import Passwords, make_id, make_token, token_hash
 from analytics.metadata.storable import storable
 from analytics.statements import postgres
@@ -85,11 +85,9 @@ class DashboardShares:
     async def delete(self, actor: str, project_id: str, dashboard_id: str, share_id: str) -> None:
         """End a link at once, in every process. Raises NotFoundError."""
         async with self._database.change(Change(actor, "share.delete", share_id, project_id)) as connection:
-            ended = await connection.one(
-                postgres("dashboard_shares")["delete"], project_id=project_id, dashboard_id=dashboard_id, id=share_id
+            ended = required(
+                await connection.one(postgres("dashboard_shares")["delete"], project_id=project_id, dashboard_id=dashboard_id, id=share_id)
             )
-            if ended is None:
-                raise NotFoundError
             connection.change.before = {"dashboard": dashboard_id, "expires_at": ended["expires_at"].isoformat()}
 
     async def find(self, token: str) -> Share | None:

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from analytics.clock import Clock
 from analytics.errors import ConflictError, NotFoundError
-from analytics.metadata.pool import Change, Database, Row
+from analytics.metadata.pool import Change, Database, Row, required
 from analytics.metadata.secrets import make_id
 from analytics.metadata.source_uses import hold_what_is_there
 from analytics.metadata.storable import storable
@@ -67,9 +67,7 @@ class Dashboards:
         """The one with this id. Raises NotFoundError."""
         async with self._database.read() as connection:
             row = await connection.one(postgres("dashboards")["find"], project_id=project_id, id=dashboard_id)
-        if row is None:
-            raise NotFoundError
-        return _dashboard(row)
+        return _dashboard(required(row))
 
     async def page(self, project_id: str, after: tuple[str, str] | None, limit: int) -> list[Dashboard]:
         """At most `limit` of a project, oldest first, after the key (created_at as ISO 8601, id)."""

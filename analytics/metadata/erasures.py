@@ -14,9 +14,8 @@ from psycopg.types.json import Jsonb
 from analytics.clock import Clock
 from analytics.crypto.key_ring import KeyName, KeyRing, derive_key
 from analytics.domain.erased_ids import IdHasher
-from analytics.errors import NotFoundError
 from analytics.metadata.key_directory import KeyDirectory
-from analytics.metadata.pool import Change, Connection, Database, Row
+from analytics.metadata.pool import Change, Connection, Database, Row, required
 from analytics.metadata.sealed_ids import SealedIds
 from analytics.metadata.secrets import make_id
 from analytics.statements import postgres
@@ -75,9 +74,9 @@ class Erasures:
         every = (*erasure.ids, *ids)
         async with self._database.change(Change("service", "erasure.link", erasure.id, erasure.project_id)) as connection:
             await self._refuse(connection, erasure.project_id, ids)
-            row = await connection.one(postgres("erasures")["know_again"], id=erasure.id, subject=self._sealed.seal(erasure.id, every))
-            if row is None:
-                raise NotFoundError
+            row = required(
+                await connection.one(postgres("erasures")["know_again"], id=erasure.id, subject=self._sealed.seal(erasure.id, every))
+            )
         await self._directory.catch_up()
         return replace(erasure, ids=every, known_from=row["known_from"])
 
@@ -94,9 +93,7 @@ class Erasures:
     async def find(self, project_id: str, erasure_id: str) -> Erasure:
         """The one with this id. Raises NotFoundError."""
         async with self._database.read() as connection:
-            row = await connection.one(postgres("erasures")["find"], project_id=project_id, id=erasure_id)
-        if row is None:
-            raise NotFoundError
+            row = required(await connection.one(postgres("erasures")["find"], project_id=project_id, id=erasure_id))
         return self._erasure(row)
 
     async def page(self, project_id: str, before: tuple[str, str] | None, limit: int) -> list[Erasure]:

@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from analytics.clock import Clock
-from analytics.errors import NotFoundError
 from analytics.metadata.key_directory import KeyDirectory
-from analytics.metadata.pool import Change, Connection, Database, Row
+from analytics.metadata.pool import Change, Connection, Database, Row, required
 from analytics.metadata.secrets import make_id, make_write_key
 from analytics.statements import postgres
 
@@ -58,11 +57,9 @@ class WriteKeys:
         origins = None if allowed_origins is None else list(allowed_origins)
         async with self._database.change(Change(actor, "key.change", key_id, project_id)) as connection:
             connection.change.before = await connection.one(postgres("write_keys")["find"], id=key_id, project_id=project_id)
-            row = await connection.one(
-                postgres("write_keys")["update"], id=key_id, project_id=project_id, name=name, allowed_origins=origins
+            row = required(
+                await connection.one(postgres("write_keys")["update"], id=key_id, project_id=project_id, name=name, allowed_origins=origins)
             )
-            if row is None:
-                raise NotFoundError
             connection.change.after = {"name": row["name"], "allowed_origins": row["allowed_origins"]}
         await self._directory.catch_up()
         return _record_of(row)
@@ -74,9 +71,7 @@ class WriteKeys:
         """
         ends_at = self._clock.now() + timedelta(seconds=overlap_seconds)
         async with self._database.change(Change(actor, "key.rotate", key_id, project_id)) as connection:
-            old = await connection.one(postgres("write_keys")["find_good"], id=key_id, project_id=project_id)
-            if old is None:
-                raise NotFoundError
+            old = required(await connection.one(postgres("write_keys")["find_good"], id=key_id, project_id=project_id))
             await connection.run(postgres("write_keys")["end_at"], id=key_id, project_id=project_id, ends_at=ends_at)
             record = await insert_write_key(connection, project_id, old["name"], self._clock, allowed_origins=tuple(old["allowed_origins"]))
             connection.change.after = {"successor": record.id, "ends_at": ends_at.isoformat()}
@@ -86,9 +81,9 @@ class WriteKeys:
     async def revoke(self, actor: str, project_id: str, key_id: str) -> None:
         """End a key, at once in this process and within a second in all. Raises NotFoundError, also for one that was ended before."""
         async with self._database.change(Change(actor, "key.revoke", key_id, project_id)) as connection:
-            ended = await connection.one(postgres("write_keys")["revoke"], id=key_id, project_id=project_id, now=self._clock.now())
-            if ended is None:
-                raise NotFoundError
+            ended = required(
+                await connection.one(postgres("write_keys")["revoke"], id=key_id, project_id=project_id, now=self._clock.now())
+            )
             connection.change.before, connection.change.after = {"name": ended["name"], "good": True}, {"good": False}
         await self._directory.catch_up()
 

@@ -19,14 +19,21 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 from analytics.audit.log import AuditLog, Change
 from analytics.audit.names import AuditNames
 from analytics.clock import SystemClock
-from analytics.errors import ConflictError, InvalidRequestError, MetadataUnavailableError
+from analytics.errors import ConflictError, InvalidRequestError, MetadataUnavailableError, NotFoundError
 from analytics.statements import Statement, postgres
 
-__all__ = ["Change", "ChangeConnection", "Connection", "Database", "Row", "open_database"]
+__all__ = ["Change", "ChangeConnection", "Connection", "Database", "Row", "open_database", "required"]
 
 Row = DictRow
 MAX_WAITING = 200  # callers for a connection; more are told so at once
 _log = structlog.get_logger("analytics.metadata")
+
+
+def required(row: Row | None) -> Row:
+    """The row that was asked for. Raises NotFoundError if there is none."""
+    if row is None:
+        raise NotFoundError
+    return row
 
 
 class Connection:

@@ -14,9 +14,9 @@ from psycopg.types.json import Jsonb
 
 from analytics.clock import Clock
 from analytics.domain.rollup import MOST_OF_PROJECT, Rollup, RollupState
-from analytics.errors import ConflictError, LimitExceededError, NotFoundError
+from analytics.errors import ConflictError, LimitExceededError
 from analytics.metadata.claims import SPACE, Job
-from analytics.metadata.pool import Change, Database, Row
+from analytics.metadata.pool import Change, Database, Row, required
 from analytics.metadata.secrets import make_id
 from analytics.metadata.source_uses import require_unnamed
 from analytics.statements import postgres
@@ -73,9 +73,7 @@ class Rollups:
         """The one of this name. Raises NotFoundError."""
         async with self._database.read() as connection:
             row = await connection.one(postgres("rollups")["find"], project_id=project_id, name=name)
-        if row is None:
-            raise NotFoundError
-        return _rollup(row)
+        return _rollup(required(row))
 
     async def page(self, project_id: str, after: tuple[str, str] | None, limit: int) -> list[Rollup]:
         """At most `limit` of a project, oldest first, after the key (created_at as ISO 8601, id)."""

@@ -12,9 +12,10 @@ from psycopg.types.json import Jsonb
 
 from analytics.clock import Clock
 from analytics.domain.question import Question, question_of
-from analytics.errors import ConflictError, LimitExceededError, NotFoundError
-from analytics.metadata.pool import Change, Connection, Database, Row
+from analytics.errors import ConflictError, LimitExceededError
+from analytics.metadata.pool import Change, Connection, Database, Row, required
 from analytics.metadata.source_uses import hold_names, require_unnamed
+from analytics.metadata.storable import storable
 from analytics.statements import postgres
 
 KIND = "query"
@@ -90,12 +91,12 @@ class SavedQueries:
                 raise LimitExceededError(f"A project has up to {MOST_OF_A_PROJECT:,} saved queries.", limit="saved_queries")
             row = await connection.one(_sql("insert"), **self._values(actor, project_id, name, draft))
             await connection.run(_sql("keep_version"), project_id=project_id, name=name)
-        return _saved(_there(row))
+        return _saved(required(row))
 
     async def find(self, project_id: str, name: str) -> SavedQuery:
         """One. Raises NotFoundError."""
         async with self._database.read() as connection:
-            return _saved(_there(await connection.one(_sql("find"), project_id=project_id, name=name)))
+            return _saved(required(await connection.one(_sql("find"), project_id=project_id, name=name)))
 
     async def page(self, project_id: str, after: str, limit: int) -> list[SavedQuery]:
         """At most `limit` by name, after a name."""
@@ -112,14 +113,14 @@ class SavedQueries:
             if row is None:
                 await _lost(connection, project_id, name)
             await connection.run(_sql("keep_version"), project_id=project_id, name=name)
-            saved = _saved(_there(row))
+            saved = _saved(required(row))
             change.before, change.after = {"version": saved.version - 1}, {"version": saved.version, **_said(draft)}
         return saved
 
     async def delete(self, actor: str, project_id: str, name: str, revision: int | None) -> None:
         """Remove one with its versions. Raises NotFoundError, ConflictError also while saved queries, alerts or tiles ask it."""
         async with self._database.change(Change(actor, "query.delete", name, project_id)) as connection:
-            standing = _there(await connection.one(_sql("lock"), project_id=project_id, name=name))
+            standing = required(await connection.one(_sql("lock"), project_id=project_id, name=name))
             if revision is not None and standing["revision"] != revision:
                 await _lost(connection, project_id, name)
             await require_unnamed(connection, project_id, name)
@@ -144,7 +145,7 @@ class SavedQueries:
     async def version(self, project_id: str, name: str, version: int) -> SavedVersion:
         """One version. Raises NotFoundError."""
         async with self._database.read() as connection:
-            return _version(_there(await connection.one(_sql("version"), project_id=project_id, name=name, version=version)))
+            return _version(required(await connection.one(_sql("version"), project_id=project_id, name=name, version=version)))
 
     async def reachable(self, project_id: str, names: Collection[str]) -> dict[str, tuple[Question, tuple[str, ...]]]:
         """The questions in SQL behind `names`, and behind all names in them, each with the names it reads; no more than MOST_REACHABLE."""
@@ -161,7 +162,7 @@ class SavedQueries:
                 rows = await connection.all(
                     _sql("texts"),
                     project_id=project_id,
-                    words=[word.replace("\x00", "\ufffd") for word in words],
+                    words=[storable(word) for word in words],
                     after_name=last.name,
                     after_version=last.version,
                     limit=_TEXTS_A_ROUND,
@@ -193,7 +194,7 @@ class SavedQueries:
                 published_at=at,
                 max_age_seconds=max_age_seconds,
             )
-            return _saved(_there(row))
+            return _saved(required(row))
 
     def _values(self, actor: str, project_id: str, name: str, draft: SavedDraft) -> dict[str, Any]:
         return {
@@ -211,15 +212,9 @@ def _sql(name: str) -> Any:
     return postgres("saved_queries")[name]
 
 
-def _there(row: Row | None) -> Row:
-    if row is None:
-        raise NotFoundError
-    return row
-
-
 async def _lost(connection: Connection, project_id: str, name: str) -> None:
     """Raises why an update changed nothing."""
-    _there(await connection.one(_sql("find"), project_id=project_id, name=name))
+    required(await connection.one(_sql("find"), project_id=project_id, name=name))
     raise ConflictError("Somebody changed it in between; read it again.")
 
 

@@ -14,9 +14,9 @@ from psycopg.types.json import Jsonb
 from analytics.clock import Clock
 from analytics.crypto.key_ring import KeyName, KeyRing, derive_key
 from analytics.domain.erased_ids import IdHasher
-from analytics.errors import ConflictError, NotFoundError
+from analytics.errors import ConflictError
 from analytics.metadata.erasures import NODE_IS_GONE_AFTER
-from analytics.metadata.pool import Change, Database, Row
+from analytics.metadata.pool import Change, Database, Row, required
 from analytics.metadata.sealed_ids import SealedIds
 from analytics.metadata.secrets import make_id
 from analytics.statements import postgres
@@ -80,9 +80,7 @@ class SubjectExports:
     async def find(self, project_id: str, export_id: str) -> SubjectExport:
         """The one with this id. Raises NotFoundError."""
         async with self._database.read() as connection:
-            row = await connection.one(postgres("subject_exports")["find"], project_id=project_id, id=export_id)
-        if row is None:
-            raise NotFoundError
+            row = required(await connection.one(postgres("subject_exports")["find"], project_id=project_id, id=export_id))
         return self._export(row)
 
     async def page(self, project_id: str, before: tuple[str, str] | None, limit: int) -> list[SubjectExport]:

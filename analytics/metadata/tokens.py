@@ -5,8 +5,7 @@ from datetime import datetime
 
 from analytics.clock import Clock
 from analytics.domain.access import Token
-from analytics.errors import NotFoundError
-from analytics.metadata.pool import Change, Database, Row
+from analytics.metadata.pool import Change, Database, Row, required
 from analytics.metadata.secrets import make_id, make_token, token_hash
 from analytics.metadata.token_uses import TokenUses
 from analytics.statements import postgres
@@ -67,9 +66,7 @@ class ApiTokens:
     async def delete(self, actor: str, project_id: str, token_id: str) -> None:
         """End a token at once, in every process. Raises NotFoundError."""
         async with self._database.change(Change(actor, "token.delete", token_id, project_id)) as connection:
-            ended = await connection.one(postgres("api_tokens")["delete"], id=token_id, project_id=project_id)
-            if ended is None:
-                raise NotFoundError
+            ended = required(await connection.one(postgres("api_tokens")["delete"], id=token_id, project_id=project_id))
             connection.change.before = {"name": ended["name"], "scopes": ended["scopes"], "expires_at": ended["expires_at"].isoformat()}
 
     async def principal(self, secret: str) -> Token | None:
