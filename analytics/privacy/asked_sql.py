@@ -1,9 +1,6 @@
-"""A person in the SQL that was asked: in the history's texts and parameters, and among the samples of the schema."""
+"""A person in what was asked and saved to be asked: in the history's texts and parameters, in saved queries, alerts and samples."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import anyio.from_thread
 
@@ -12,9 +9,8 @@ from analytics.domain.question import question_of
 from analytics.metadata.alerts import AlertDraft, Alerts
 from analytics.metadata.saved_queries import SavedQueries, SavedText
 from analytics.metadata.sql_history import SqlHistory
-from analytics.privacy.subject import SHORT_ID, Subject
-
-ERASED = "(erased)"
+from analytics.privacy.named import names, question_without, without, words_of
+from analytics.privacy.subject import Subject
 
 
 class SqlQueries:
@@ -34,8 +30,7 @@ class SqlQueries:
             anyio.from_thread.run(self._history.empty, subject.project_id, found)
 
     def _naming(self, subject: Subject) -> list[str]:
-        words = [form for text in subject.ids for form in forms_of(text)]
-        kept = anyio.from_thread.run(self._history.mentioning, subject.project_id, words)
+        kept = anyio.from_thread.run(self._history.mentioning, subject.project_id, words_of(subject))
         return [query_id for query_id, statement, parameters in kept if any(names(text, statement, parameters) for text in subject.ids)]
 
 
@@ -74,8 +69,7 @@ class SavedTexts:
             anyio.from_thread.run(self._saved.rewrite, subject.project_id, found)
 
     def _naming(self, subject: Subject) -> list[SavedText]:
-        words = [form for text in subject.ids for form in forms_of(text)]
-        kept = anyio.from_thread.run(self._saved.mentioning, subject.project_id, words)
+        kept = anyio.from_thread.run(self._saved.mentioning, subject.project_id, words_of(subject))
         return [
             one
             for one in kept
@@ -101,8 +95,7 @@ class WatchedQuestions:
             anyio.from_thread.run(self._alerts.rewrite, subject.project_id, found)
 
     def _naming(self, subject: Subject) -> dict[str, AlertDraft]:
-        words = [form for text in subject.ids for form in forms_of(text)]
-        kept = anyio.from_thread.run(self._alerts.mentioning, subject.project_id, words)
+        kept = anyio.from_thread.run(self._alerts.mentioning, subject.project_id, words_of(subject))
         told = {alert.id: (alert.draft, _draft_without(alert.draft, subject)) for alert in kept}
         return {alert_id: after for alert_id, (before, after) in told.items() if before != after}
 
@@ -116,58 +109,3 @@ def _draft_without(draft: AlertDraft, subject: Subject) -> AlertDraft:
         question=None if question is None else question_of(question_without(question.document(), subject)),
         params={name: without(value, subject, keys=True) for name, value in draft.params.items()},
     )
-
-
-def question_without(document: Mapping[str, Any], subject: Subject) -> dict[str, Any]:
-    """A question's document without the person, and still one: what it is made of keeps its names."""
-    told = dict(document)
-    if "sql" in told:
-        told["sql"] = without(told["sql"], subject)
-    if "learners" in told:
-        told["learners"] = without(told["learners"], subject)
-    if "trends" in told:
-        told["trends"] = without(told["trends"], subject)
-    told["parameters"] = [
-        {name: item if name in ("name", "type") else without(item, subject, keys=True) for name, item in one.items()}
-        for one in told.get("parameters", ())
-    ]
-    return told
-
-
-def without(value: Any, subject: Subject, *, keys: bool = False) -> Any:
-    """`value` (JSON) with ERASED wherever an id of the person stood in a text, as `names` finds it; with `keys` in those too."""
-    if isinstance(value, str):
-        for text in subject.ids:
-            value = _pattern(text).sub(ERASED, value)
-        return value
-    if isinstance(value, Mapping):
-        return {without(key, subject) if keys else key: without(item, subject, keys=keys) for key, item in value.items()}
-    if isinstance(value, list):
-        return [without(item, subject, keys=keys) for item in value]
-    is_named = not isinstance(value, bool) and isinstance(value, int | float) and any(names(text, str(value), {}) for text in subject.ids)
-    return ERASED if is_named else value
-
-
-def names(text: str, statement: str, parameters: Mapping[str, Any]) -> bool:
-    """Whether the id `text` stands in a statement or among its parameters: a short one only as a word of its own."""
-    found = _pattern(text)
-    return any(found.search(place) for place in (statement, *_texts(parameters)))
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    edge = r"(?<![\w-]){}(?![\w-])" if len(text) < SHORT_ID else "{}"
-    return re.compile("|".join(edge.format(re.escape(form)) for form in forms_of(text)))
-
-
-def forms_of(text: str) -> tuple[str, ...]:
-    """As it is, and as it stands between quotes in SQL and in JSON."""
-    escaped = text.replace("\\", "\\\\")
-    return tuple(dict.fromkeys((text, escaped, escaped.replace("'", "\\'"), escaped.replace('"', '\\"'), text.replace("'", "''"))))
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        return [text for pair in value.items() for item in pair for text in _texts(item)]
-    if isinstance(value, list):
-        return [text for item in value for text in _texts(item)]
-    return [] if value is None or isinstance(value, bool) else [str(value)]

@@ -7,7 +7,7 @@ import anyio.from_thread
 
 from analytics.metadata.dashboard_shares import DashboardShares
 from analytics.metadata.dashboards import Dashboard, Dashboards
-from analytics.privacy.asked_sql import forms_of, question_without, without
+from analytics.privacy.named import question_without, without, words_of
 from analytics.privacy.subject import Subject
 
 _LONGEST = {"name": 200, "title": 200, "description": 500}
@@ -32,8 +32,7 @@ class SavedDashboards:
             anyio.from_thread.run(self._dashboards.clean)
 
     def _naming(self, subject: Subject) -> list[Dashboard]:
-        words = [form for text in subject.ids for form in forms_of(text)]
-        kept: list[Dashboard] = anyio.from_thread.run(self._dashboards.mentioning, subject.project_id, words)
+        kept: list[Dashboard] = anyio.from_thread.run(self._dashboards.mentioning, subject.project_id, words_of(subject))
         return [board for board in kept if document_without(board.document, subject) != board.document]
 
 
@@ -54,8 +53,7 @@ class SharedFilters:
             anyio.from_thread.run(self._shares.end, subject.project_id, found)
 
     def _naming(self, subject: Subject) -> list[str]:
-        words = [form for text in subject.ids for form in forms_of(text)]
-        kept: list[tuple[str, Mapping[str, Any]]] = anyio.from_thread.run(self._shares.mentioning, subject.project_id, words)
+        kept: list[tuple[str, Mapping[str, Any]]] = anyio.from_thread.run(self._shares.mentioning, subject.project_id, words_of(subject))
         return [share_id for share_id, filters in kept if without(filters, subject) != filters]
 
 

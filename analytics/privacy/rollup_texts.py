@@ -7,7 +7,7 @@ import anyio.from_thread
 
 from analytics.domain.rollup import Rollup
 from analytics.metadata.rollups import Rollups
-from analytics.privacy.asked_sql import names
+from analytics.privacy.named import names
 from analytics.privacy.subject import Subject
 from analytics.rollups.tables import OwnTables
 
