@@ -20,6 +20,11 @@ class Window:
     first: date
     last: date
 
+    @property
+    def days(self) -> list[date]:
+        """All of them, in order."""
+        return [self.first + _DAY * number for number in range((self.last - self.first).days + 1)]
+
 
 def changed_months(table: str, now: Parts, before: Parts | None) -> set[str]:
     """Months (yyyymm) of `table` that are not made of the parts they were made of `before`; None: all months."""

@@ -7,7 +7,7 @@ Whoever needs to be sure compares afterwards, which needs the writer for a momen
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import cast
 
 import structlog
@@ -99,8 +99,7 @@ class Rebuild:
 
     def differing(self, session: Session, table: OwnTable, window: Window, going: date) -> dict[date, int]:
         """The days of a window on which the table is not what the events say, and by how many events, 1 at least."""
-        days = [window.first + timedelta(days=number) for number in range((window.last - window.first).days + 1)]
-        parameters = {"days": [day.isoformat() for day in days], "going": going.isoformat()}
+        parameters = {"days": [day.isoformat() for day in window.days], "going": going.isoformat()}
         answer = session.ask_at_rest(_comparison(table), parameters)
         found = zip(answer.column("day").to_pylist(), answer.column("off").to_pylist(), strict=True)
         return dict(cast(Iterable[tuple[date, int]], found))

@@ -1,7 +1,7 @@
 """Own rollups in the daily reconciliation, and after a person was erased."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 from analytics.errors import AnalyticsError
 from analytics.reconcile.months import Window
@@ -41,15 +41,16 @@ class OwnRollupsRepaired:
 
         Raises StoreError, InterruptedRunError.
         """
-        touched: list[str] = []
-        for table in self._tables.of_project(project_id):
-            events = dict(self._tables.event_days(project_id))
-            days = sorted({day for window in windows for day in _days(window)})
+        tables = self._tables.of_project(project_id)
+        if not tables:
+            return []
+        events = dict(self._tables.event_days(project_id))
+        days = sorted({day for window in windows for day in window.days})
+        for table in tables:
             for chunk in chunks_of([(day, events.get(day, 0)) for day in days]):
                 session.check()
                 self._compute(session, table, chunk.days, going)
-            touched.append(table.table)
-        return touched
+        return [table.table for table in tables]
 
     def _compute(self, session: Session, table: OwnTable, days: Sequence[date], going: date) -> None:
         try:
@@ -61,7 +62,3 @@ class OwnRollupsRepaired:
             # What cannot be computed must not stay either, since it may count a person who is gone.
             self._feeds.fail(table, reason_of(error))
             self._tables.clear(table.table)
-
-
-def _days(window: Window) -> list[date]:
-    return [window.first + timedelta(days=number) for number in range((window.last - window.first).days + 1)]
