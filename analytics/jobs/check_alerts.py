@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from analytics.answers.parameters import given_values
 from analytics.answers.runner import Answers, Asked
 from analytics.clock import Clock
 from analytics.domain.alert import judge
@@ -78,8 +77,7 @@ class AlertJob:
         if question is None:
             saved = await self._saved.find(project.id, draft.saved_query or "")
             question, author = saved.question, saved.changed_by
-        values = given_values(question, draft.params)
-        answer = await self._answers.answer(Asked(project, question, f"alert {alert.id}", values, author=author))
+        answer = await self._answers.answer(Asked(project, question, f"alert {alert.id}", draft.params, author=author))
         verdict = judge(draft.condition, [column.name for column in answer.columns], answer.rows, alert.last_value)
         if await self._alerts.checked(alert, fires=verdict.fires, value=verdict.value, level=verdict.level):
             _log.info("an alert changed its state", alert=alert.id, project_id=alert.project_id, fires=verdict.fires)
