@@ -12,6 +12,7 @@ from fastapi import Depends, Query
 from starlette.responses import Response
 
 from analytics.api.answers import shown_columns, shown_meta
+from analytics.api.auth import Access
 from analytics.api.problems import problem_parts
 from analytics.dashboards.board import TileAnswer, View
 from analytics.dashboards.document import DashboardDocument, check_days, stored_document
@@ -19,6 +20,7 @@ from analytics.dashboards.picture import dashboard_page, tile_page
 from analytics.domain.project import Project
 from analytics.errors import FieldError, InvalidRequestError, NotFoundError
 from analytics.metadata.dashboards import Dashboard
+from analytics.metadata.pool import Change
 from analytics.pictures.chart import DATA_NAME, SCHEMA_URL
 from analytics.pictures.theme import ThemeName
 from analytics.services import Services
@@ -86,6 +88,16 @@ def view_of(
         asked.setdefault(name, []).append(value)
     days = services.boards.days_of(document, project, wanted.first, wanted.last)
     return View(project, document, caller, days, {**values, **asked}, max_age_seconds=wanted.max_age_seconds, author=author)
+
+
+async def noted_view(services: Services, access: Access, dashboard_id: str, wanted: Wanted, action: str) -> View:
+    """A dashboard of the project as it was asked for, and that somebody looks at it on record before it is answered: there may be persons
+    in it. Raises NotFoundError, InvalidRequestError, MetadataUnavailableError.
+    """
+    read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
+    view = view_of(services, access.project, document_of(read), access.actor, wanted, read.changed_by)
+    await services.metadata.audit.record(Change(access.actor, action, read.id, access.project.id))
+    return view
 
 
 async def data_answer(services: Services, board_id: str, view: View) -> Response:

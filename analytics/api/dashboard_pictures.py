@@ -13,12 +13,10 @@ from analytics.api.board_answer import (
     Wanted,
     WantedLook,
     board_picture,
-    document_of,
+    noted_view,
     tile_picture,
-    view_of,
     wanted_view,
 )
-from analytics.api.dashboards import note_look
 from analytics.api.dependencies import OpenServices
 from analytics.domain.access import Permission
 from analytics.pictures.theme import ThemeName
@@ -33,9 +31,7 @@ async def draw_dashboard(
     dashboard_id: str, access: MayRead, services: OpenServices, asker: CurrentAsker, wanted: WantedView, theme: ThemeName = ThemeName.LIGHT
 ) -> Response:
     """The whole dashboard as a picture."""
-    read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
-    view = view_of(services, access.project, document_of(read), access.actor, wanted, read.changed_by)
-    await note_look(services, access, read, "dashboard.picture")
+    view = await noted_view(services, access, dashboard_id, wanted, "dashboard.picture")
     return await asker.answer(board_picture(services, view, theme))
 
 
@@ -51,7 +47,5 @@ async def draw_tile(
     look: WantedLook,
 ) -> Response:
     """One tile as SVG or PNG: shapes and text, nothing that loads, links or runs."""
-    read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
-    view = view_of(services, access.project, document_of(read), access.actor, wanted, read.changed_by)
-    await note_look(services, access, read, "dashboard.picture")
+    view = await noted_view(services, access, dashboard_id, wanted, "dashboard.picture")
     return await asker.answer(tile_picture(services, view, tile_id, kind, look))

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Depends, Response
 
 from analytics.api.asker import CurrentAsker
 from analytics.api.auth import Access, Allowed
-from analytics.api.board_answer import Wanted, data_answer, document_of, view_of, wanted_view
+from analytics.api.board_answer import Wanted, data_answer, document_of, noted_view, view_of, wanted_view
 from analytics.api.dependencies import OpenServices
 from analytics.api.etags import IfMatch, etag_of, revision_of
 from analytics.api.paging import Page, PageCursor, PageLimit, cut_page, decode_cursor_after
@@ -24,7 +24,6 @@ from analytics.dashboards.templates import every_template, template
 from analytics.domain.access import Permission
 from analytics.errors import ConflictError, FieldError, ForbiddenError, InvalidRequestError
 from analytics.metadata.dashboards import Dashboard
-from analytics.metadata.pool import Change
 from analytics.services import Services
 
 router = APIRouter(prefix="/v1/projects/{project}", tags=["dashboards"])
@@ -165,15 +164,8 @@ async def read_dashboard_data(
     wanted: Annotated[Wanted, Depends(wanted_view)],
 ) -> Response:
     """Ask all tiles, side by side, within 20 seconds together. A tile that fails or is late has an error; the others are there."""
-    read = await services.metadata.dashboards.find(access.project.id, dashboard_id)
-    view = view_of(services, access.project, document_of(read), access.actor, wanted, read.changed_by)
-    await note_look(services, access, read, "dashboard.data")
-    return await asker.answer(data_answer(services, read.id, view))
-
-
-async def note_look(services: Services, access: Access, board: Dashboard, action: str) -> None:
-    """Record that somebody of the project looks at it, before it is answered: there may be persons in it."""
-    await services.metadata.audit.record(Change(access.actor, action, board.id, access.project.id))
+    view = await noted_view(services, access, dashboard_id, wanted, "dashboard.data")
+    return await asker.answer(data_answer(services, dashboard_id, view))
 
 
 async def _created(services: Services, access: Access, body: Any, action: str, response: Response) -> DashboardAnswer:
