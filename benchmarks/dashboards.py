@@ -10,24 +10,21 @@ computations of a tile.
 
 import argparse
 import asyncio
-import json
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import httpx
 
+from benchmarks.filled import filled_service
 from benchmarks.generator import spread
 from benchmarks.load import Load
 from benchmarks.query import QUESTIONS
 from benchmarks.results import command, keep, machine
-from benchmarks.service import Service, start
+from benchmarks.service import Service
 
 LOOK_SECONDS = 1.0
 _SQL = {
@@ -190,25 +187,9 @@ def main() -> int:
         options.events, options.seconds = min(options.events, 2_000_000), min(options.seconds, 18.0)
     where = machine()
     print(f"{command()}\n{where}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="analytics-bench-", ignore_cleanup_errors=True) as folder:
-        data_dir = Path(folder) / "data"
-        service = start(data_dir)
-        project_id = service.project_id()
-        service.stop()
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.preload", str(data_dir), project_id, str(options.events)],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        filled = json.loads(done.stdout.splitlines()[-1])
-        print(f"filled with {filled['rows']:,} events in {filled['seconds']} s", flush=True)
-        service = start(data_dir)
-        try:
-            board = service.create_dashboard(dashboard())
-            found = asyncio.run(measure(service, board, options, filled["rows"]))
-        finally:
-            service.stop()
+    with filled_service(options.events) as (service, filled):
+        board = service.create_dashboard(dashboard())
+        found = asyncio.run(measure(service, board, options, filled.rows))
     for name in ("idle cold", "busy cold"):
         print(f"{name:32} {found[name]}")
     for name in ("idle kept", "busy kept", "busy kept, max_age_seconds=1"):
@@ -218,7 +199,7 @@ def main() -> int:
             print(f"{name:32} {found[name]}")
     beside = found["beside"]
     print(f"beside: {beside['events_per_second']:,.0f} events/s, answers p99 {beside['answer_ms'].get('p99')} ms; exact: {found['exact']}")
-    path = keep("dashboards-quick" if options.quick else "dashboards", {"machine": where, "filled": filled, **found})
+    path = keep("dashboards-quick" if options.quick else "dashboards", {"machine": where, "filled": filled.preloaded, **found})
     print(f"kept in {path.relative_to(path.parents[2])}")
     return 0 if found["exact"] else 1
 

@@ -7,21 +7,18 @@ generator sends `--rate` events a second. Latency is that of the whole HTTP requ
 """
 
 import argparse
-import json
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
+from benchmarks.filled import filled_service
 from benchmarks.generator import spread
 from benchmarks.load import Load
 from benchmarks.results import command, keep, machine
-from benchmarks.service import Service, start
+from benchmarks.service import Service
 
 # name: the question, and whether the rollups must answer it. Ranges are put in for each asking.
 QUESTIONS: dict[str, tuple[dict[str, Any], bool]] = {
@@ -101,34 +98,15 @@ def main() -> int:
         options.events, options.seconds = min(options.events, 3_000_000), min(options.seconds, 20.0)
     where = machine()
     print(f"{command()}\n{where}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="analytics-bench-", ignore_cleanup_errors=True) as folder:
-        data_dir = Path(folder) / "data"
-        service = start(data_dir)
-        project_id = service.project_id()
-        service.stop()
-        done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.preload", str(data_dir), project_id, str(options.events)],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        filled = json.loads(done.stdout.splitlines()[-1])
-        print(f"filled with {filled['rows']:,} events in {filled['seconds']} s", flush=True)
-        began = time.monotonic()
-        service = start(data_dir)
-        ready_seconds = round(time.monotonic() - began, 2)
-        print(f"ready again after {ready_seconds} s", flush=True)
-        try:
-            quiet = ask_all(service, options.seconds / 3)
-            with Load(service) as load:
-                load.begin(name="beside", mode="paced", seconds=options.seconds + 10, count_from=5, rate=options.rate, probes_per_second=0)
-                time.sleep(6)
-                busy = ask_all(service, options.seconds)
-                beside = load.finish()
-                counts = service.settled(filled["rows"] + load.unique)
-        finally:
-            service.stop()
-    exact = set(counts.values()) == {filled["rows"] + load.unique}
+    with filled_service(options.events) as (service, filled):
+        quiet = ask_all(service, options.seconds / 3)
+        with Load(service) as load:
+            load.begin(name="beside", mode="paced", seconds=options.seconds + 10, count_from=5, rate=options.rate, probes_per_second=0)
+            time.sleep(6)
+            busy = ask_all(service, options.seconds)
+            beside = load.finish()
+            counts = service.settled(filled.rows + load.unique)
+    exact = set(counts.values()) == {filled.rows + load.unique}
     rollups = [name for name, (_, rollup) in QUESTIONS.items() if rollup]
     worst = max(busy[name].get("p95", float("inf")) for name in rollups)
     print(f"\n{'question':34} {'quiet p50':>10} {'p95':>8} {'busy p50':>10} {'p95':>8} {'rows read':>12}")
@@ -143,8 +121,8 @@ def main() -> int:
         "query-quick" if options.quick else "query",
         {
             "machine": where,
-            "filled": filled,
-            "ready_seconds": ready_seconds,
+            "filled": filled.preloaded,
+            "ready_seconds": filled.ready_seconds,
             "quiet": quiet,
             "busy": busy,
             "beside": beside,

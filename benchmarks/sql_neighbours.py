@@ -8,9 +8,7 @@ one heavy query after the other over the same project. The ratio of the two is w
 
 import argparse
 import json
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -18,16 +16,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 
+from benchmarks.filled import filled_service
 from benchmarks.generator import spread
 from benchmarks.load import Load
 from benchmarks.query import QUESTIONS, ranges
 from benchmarks.results import command, keep, machine
-from benchmarks.service import Service, start
+from benchmarks.service import Service
 
 MOST = 2.0
 # Sorting, grouping by many keys, reading JSON, joining: the four kinds of work that a query can be heavy by.
@@ -125,24 +123,12 @@ def main() -> int:
         options.events, options.seconds = 1_000_000, 10.0
     where = machine()
     print(f"{command()}\n{where}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="analytics-bench-", ignore_cleanup_errors=True) as folder:
-        data_dir = Path(folder) / "data"
-        service = start(data_dir)
-        project_id = service.project_id()
-        service.stop()
-        subprocess.run(
-            [sys.executable, "-m", "benchmarks.preload", str(data_dir), project_id, str(options.events)], stdout=subprocess.PIPE, check=True
-        )
-        service = start(data_dir)
-        try:
-            with Load(service) as load:
-                measure(service, load, "warm", options.rate, 5.0)
-                idle = measure(service, load, "idle", options.rate, options.seconds)
-                with heavy_analysts(service, options.analysts) as analysts:
-                    time.sleep(2)
-                    busy = measure(service, load, "busy", options.rate, options.seconds)
-        finally:
-            service.stop()
+    with filled_service(options.events) as (service, _), Load(service) as load:
+        measure(service, load, "warm", options.rate, 5.0)
+        idle = measure(service, load, "idle", options.rate, options.seconds)
+        with heavy_analysts(service, options.analysts) as analysts:
+            time.sleep(2)
+            busy = measure(service, load, "busy", options.rate, options.seconds)
     ratios = {
         "answers p99": round(busy["answer_ms"]["p99"] / idle["answer_ms"]["p99"], 2),
         "trends p95": round(busy["trends_ms"]["p95"] / idle["trends_ms"]["p95"], 2),
