@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from analytics.embedded.engines import EmbeddedEngines, start_embedded
+from analytics.embedded.engines import EmbeddedEngines
 from analytics.telemetry.health import Check, CheckAnswer
 from tests.fixtures.api import Api, Caller, make_settings, started
-from tests.fixtures.engines import _database
+from tests.fixtures.engines import _database, _valkey
 from tests.fixtures.patience import PATIENCE_SECONDS, eventually
 
 pytestmark = pytest.mark.anyio
@@ -24,9 +24,7 @@ PARTS = {"clickhouse", "postgres", "redis", "migrations", "keys", "spool", "writ
 @pytest.fixture(scope="module")
 def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedEngines]:
     """A Valkey that the tests may hang."""
-    started = start_embedded(tmp_path_factory.mktemp("own"), postgres=False)
-    yield started
-    started.stop()
+    yield from _valkey(tmp_path_factory.mktemp("own"))
 
 
 @pytest.fixture(scope="module")

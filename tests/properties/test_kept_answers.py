@@ -9,17 +9,16 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 import pytest
 import redis
 
 from analytics.cache.answers import SLACK_SECONDS
-from analytics.embedded.engines import EmbeddedEngines, start_embedded
+from analytics.embedded.engines import EmbeddedEngines
 from tests.factories.kept_answers import DAY, Asking, Changing, Table
 from tests.fixtures.patience import eventually, wait_for
 
@@ -145,13 +144,6 @@ async def ask_again_and_again(asking: Asking, history: History, seed: str) -> No
         back = {row for row in held if user_of(row) in erased}
         assert not back, f"erased, and here again: {back}"
         await asyncio.sleep(chance.random() * 0.02)
-
-
-@pytest.fixture
-def own_valkey(tmp_path: Path) -> Iterator[EmbeddedEngines]:
-    started = start_embedded(tmp_path / "own", postgres=False)
-    yield started
-    started.stop()
 
 
 class Trouble:

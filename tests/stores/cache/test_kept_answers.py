@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,7 +14,7 @@ import redis
 from analytics.cache import answers as answers_module
 from analytics.cache import change_marks as marks_module
 from analytics.cache.scripts import Script, script
-from analytics.embedded.engines import EmbeddedEngines, start_embedded
+from analytics.embedded.engines import EmbeddedEngines
 from analytics.errors import RateLimitedError
 from tests.factories.kept_answers import DAY, OLD_SECONDS, Asking, Changing, Table
 from tests.fixtures.patience import eventually
@@ -23,14 +23,6 @@ from tests.stores.cache.test_live_when_redis_is_away import kill, revive
 
 pytestmark = pytest.mark.anyio
 DAYS = (DAY, DAY + 6)
-
-
-@pytest.fixture
-def own_valkey(tmp_path: Path) -> Iterator[EmbeddedEngines]:
-    """A Valkey that the test may stop."""
-    started = start_embedded(tmp_path / "own", postgres=False)
-    yield started
-    started.stop()
 
 
 class World:

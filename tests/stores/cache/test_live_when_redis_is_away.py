@@ -3,9 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psutil
 import pytest
@@ -18,7 +16,7 @@ from analytics.cache.live_batch import LiveBatch
 from analytics.cache.live_snapshot import LiveReader, LiveSnapshot
 from analytics.cache.tickets import TicketGrant, Tickets
 from analytics.clock import SystemClock
-from analytics.embedded.engines import EmbeddedEngines, start_embedded
+from analytics.embedded.engines import EmbeddedEngines
 from analytics.errors import CacheUnavailableError
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
@@ -29,14 +27,6 @@ from tests.fixtures.patience import wait_for
 PROJECT = make_project()
 BATCH_EVENTS = 5
 ANSWER_SECONDS = 3.0  # longer than the service waits: a busy machine is no Redis that is away
-
-
-@pytest.fixture
-def own_valkey(tmp_path: Path) -> Iterator[EmbeddedEngines]:
-    """A Valkey that the test may stop."""
-    started = start_embedded(tmp_path / "own", postgres=False)
-    yield started
-    started.stop()
 
 
 class School:
