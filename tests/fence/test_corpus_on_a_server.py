@@ -4,7 +4,6 @@ That the embedded engine's answers are the known ones, test_corpus.py shows; tha
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -19,48 +18,39 @@ from analytics.fence.limits import SqlLimits
 from analytics.fence.parser import EngineParser
 from analytics.fence.server_door import ServerAnalystDoor
 from analytics.fence.server_rights import ServerRights
-from analytics.migrate.clickhouse import WarehouseSchema
-from analytics.warehouse.client import Warehouse, open_warehouse
-from analytics.warehouse.server_address import parse_server_url
+from analytics.warehouse.client import Warehouse
 from tests.fence import corpus
 from tests.fence.conftest import School
 from tests.fence.school import CANARY, FOREIGN_ID, PROJECT_ID, store_school
 from tests.fixtures.clickhouse_server import PASSWORD, USER, ClickHouseServer
+from tests.fixtures.fence import ANALYST, DATABASE, door_of, running_server, warehouse_of
 
-DATABASE, ANALYST = "of the school", "analyst"
 QUESTIONS = corpus.questions()
 LIMITS = SqlLimits(seconds=60)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
-    rights = ServerRights(ANALYST, PASSWORD, DATABASE, USER)
-    started = ClickHouseServer(tmp_path_factory.mktemp("corpus-server") / "server", users=rights.users_file([PROJECT_ID, FOREIGN_ID]))
-    try:
-        yield started.start()
-    finally:
-        started.kill()
+    users = ServerRights(ANALYST, PASSWORD, DATABASE, USER).users_file([PROJECT_ID, FOREIGN_ID])
+    with running_server(ClickHouseServer(tmp_path_factory.mktemp("corpus-server") / "server", users=users)) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def service(server: ClickHouseServer) -> Iterator[Warehouse]:
-    opened = open_warehouse(server.url(DATABASE), Path())
-    try:
-        WarehouseSchema(opened).bring_up()
-        opened.command("SYSTEM STOP TTL MERGES events")
-        store_school(opened)
+    with warehouse_of(server, store_lasting_school) as opened:
         yield opened
-    finally:
-        opened.close()
+
+
+def store_lasting_school(opened: Warehouse) -> None:
+    opened.command("SYSTEM STOP TTL MERGES events")
+    store_school(opened)
 
 
 @pytest.fixture(scope="module")
 def door(server: ClickHouseServer, service: Warehouse) -> Iterator[ServerAnalystDoor]:
-    opened = ServerAnalystDoor(parse_server_url(server.url(DATABASE, ANALYST)), service)
-    try:
+    with door_of(server, service) as opened:
         yield opened
-    finally:
-        opened.close()
 
 
 def answer(gate: Gate, door: AnalystDoor, question: corpus.Question, project_id: str) -> str:

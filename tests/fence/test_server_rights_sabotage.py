@@ -4,19 +4,15 @@ All wrong users stand beside each other on one server, whose users file is the p
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
 
-from analytics.fence.server_door import ServerAnalystDoor
 from analytics.fence.server_rights import OWN_ROWS, ServerRights
-from analytics.migrate.clickhouse import WarehouseSchema
-from analytics.warehouse.client import Warehouse, open_warehouse
-from analytics.warehouse.server_address import parse_server_url
+from analytics.warehouse.client import Warehouse
 from tests.fixtures.clickhouse_server import PASSWORD, USER, ClickHouseServer
-from tests.fixtures.fence import DATABASE, PROJECTS, fill_events
+from tests.fixtures.fence import DATABASE, PROJECTS, door_of, fill_events, running_server, warehouse_of, without_files
 
 
 def granted(right: str) -> Callable[[str], str]:
@@ -55,36 +51,23 @@ SABOTAGES: Mapping[str, tuple[Callable[[str], str], str]] = {
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
     folder = tmp_path_factory.mktemp("wrong-rights")
-    (folder / "functions").mkdir()
-    (folder / "functions" / "function_file.sql").write_text("CREATE FUNCTION file AS (x) -> throwIf(1)", "utf-8")
-    config = f"<clickhouse><user_defined_path>{folder}/functions/</user_defined_path></clickhouse>"
-    started = ClickHouseServer(folder / "server", config={"functions.xml": config}, users="<clickhouse/>")
+    made = ClickHouseServer(folder / "server", config=without_files(folder), users="<clickhouse/>")
     for user, (sabotage, _) in SABOTAGES.items():
         file = ServerRights(user, PASSWORD, DATABASE, USER).users_file(list(PROJECTS))
-        (started.folder / "users.d" / f"{user}.xml").write_text(sabotage(file), "utf-8")
-    try:
-        yield started.start()
-    finally:
-        started.kill()
+        (made.folder / "users.d" / f"{user}.xml").write_text(sabotage(file), "utf-8")
+    with running_server(made):
+        yield made
 
 
 @pytest.fixture(scope="module")
 def service(server: ClickHouseServer) -> Iterator[Warehouse]:
-    opened = open_warehouse(server.url(DATABASE), Path())
-    try:
-        WarehouseSchema(opened).bring_up()
-        fill_events(opened)
+    with warehouse_of(server, fill_events) as opened:
         yield opened
-    finally:
-        opened.close()
 
 
 def faults(server: ClickHouseServer, service: Warehouse, user: str) -> str:
-    door = ServerAnalystDoor(parse_server_url(server.url(DATABASE, user)), service)
-    try:
+    with door_of(server, service, user) as door:
         return " ".join(door.self_test())
-    finally:
-        door.close()
 
 
 @pytest.mark.parametrize("user", [name for name, (_, found) in SABOTAGES.items() if found])
@@ -107,15 +90,12 @@ def test_the_rights_as_they_are_printed_hold(server: ClickHouseServer, service: 
 def test_a_request_without_one_of_its_settings_is_found(
     server: ClickHouseServer, service: Warehouse, sent: str, value: str, found: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    door = ServerAnalystDoor(parse_server_url(server.url(DATABASE, "whole")), service)
-    build = door._client.build_request
+    with door_of(server, service, "whole") as door:
+        build = door._client.build_request
 
-    def sabotaged(method: str, url: str, *, params: dict[str, str], **more: Any) -> Any:
-        assert sent in params
-        return build(method, url, params={**params, sent: value}, **more)
+        def sabotaged(method: str, url: str, *, params: dict[str, str], **more: Any) -> Any:
+            assert sent in params
+            return build(method, url, params={**params, sent: value}, **more)
 
-    monkeypatch.setattr(door._client, "build_request", sabotaged)
-    try:
+        monkeypatch.setattr(door._client, "build_request", sabotaged)
         assert found in " ".join(door.self_test())
-    finally:
-        door.close()
