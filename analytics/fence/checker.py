@@ -1,56 +1,30 @@
 """Walks a parse tree by the allow-lists and builds the tree of the canonical text: only what was understood is carried over.
 
-The one thing to know: nothing of the caller's tree is kept by default. Each node is made anew from members that `nodes.SHAPES` lists, and
+The one thing to know: nothing of the caller's tree is kept by default. Each node is made anew from its listed members (`walker.py`), and
 names of tables, CTEs, functions and properties are put through the rules of this file on the way.
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from analytics.errors import SqlTooComplexError, UnknownTableError, UnknownTypeError
 from analytics.fence.catalog import SqlCatalog, SqlTable, hot_column
-from analytics.fence.checked_query import RESERVED_PREFIX
 from analytics.fence.functions import check_aggregate_text, check_function
+from analytics.fence.given_names import check_name
 from analytics.fence.matches import check_columns_match, check_row_matches
 from analytics.fence.named import MAX_CHAIN, NamedQuery, NamedSource, NamedSources
 from analytics.fence.names import aliases_of, check_column, known_names, names_in, outputs_of
-from analytics.fence.nodes import (
-    EXPRESSION,
-    REASONS,
-    SELECT,
-    SHAPES,
-    STARS,
-    Flag,
-    Listed,
-    Many,
-    Modes,
-    Name,
-    One,
-    Slot,
-    Types,
-    function,
-    plain,
-)
+from analytics.fence.nodes import EXPRESSION, SELECT, STARS, Listed, Many, children, literal_text
 from analytics.fence.parser import Node
 from analytics.fence.properties import PropertyPath, property_path
 from analytics.fence.refusal import RefusedError, without_comments
+from analytics.fence.rewritten import everything_of, has_stars, keep_names, move_prewhere
 from analytics.fence.scope import Scope
 from analytics.fence.sizes import check_size
 from analytics.fence.types import check_structure, check_type
+from analytics.fence.walker import NO_EXPLAIN, TreeWalker
 
-MAX_DEPTH = 100
-MAX_NODES = 20_000
-# Columns that the engine adds to a table by itself.
-_VIRTUAL = frozenset(
-    {
-        *("_part", "_part_index", "_part_uuid", "_part_offset", "_part_starting_offset", "_part_data_version", "_part_granule_offset"),
-        *("_partition_id", "_partition_value", "_sample_factor", "_row_exists", "_block_number", "_block_offset", "_disk_name"),
-        *("_table", "_database", "_path", "_file", "_size", "_time", "_etag", "_headers", "_shard_num", "_distance", "_data_path"),
-        *("_row_number", "_minmax_count_projection"),
-    }
-)
 TABLE_FUNCTIONS = frozenset(
     {"numbers", "numbers_mt", "zeros", "zeros_mt", "generate_series", "generateseries", "values", "sqlstandardvalues", "view"}
 )
@@ -71,12 +45,11 @@ _TYPE_ARGUMENT: Mapping[str, int] = {
 }
 # Functions whose first argument is a text that names an aggregate function.
 _NAMED_AGGREGATE = frozenset({"arrayreduce", "arrayreduceinranges", "initializeaggregation"})
-_NO_EXPLAIN = "EXPLAIN has a route of its own; here only a SELECT is answered."
 _COLLATION = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,40}")
 _LITERALS = frozenset({"Null", "Bool", "UInt64", "Int64", "UInt128", "Int128", "UInt256", "Int256", "Float64", "String", "Array", "Tuple"})
 
 
-class Checker:
+class Checker(TreeWalker):
     """Checks one statement. `rows_of` gives the subquery that stands for a table, with columns for some hot members; a set of names:
     without the columns that the statement does not name; None: with all."""
 
@@ -90,23 +63,21 @@ class Checker:
         depth: int = 0,
     ) -> None:
         """`chain` are the saved queries around this text, the outermost first; `values` those of its own parameters, None: the caller's."""
+        super().__init__(named, depth)
         self._catalog = catalog
         self._rows_of = rows_of
-        self._named = named
         self._chain = chain
         self._values = values
         self._constants: dict[str, str] = {}
         self._scope = Scope()
-        self._depth = depth
         self._names: frozenset[str] = frozenset()
         self._known: frozenset[str] = frozenset()
-        self._open: list[str] = []  # aliases of the expressions that are being walked: in its own expression an alias means nothing
         self.tables: set[str] = set()
         self.parameters: dict[str, str] = {}
         self.reads = 0
         self.makes_rows = False
         self._reads_of: dict[str, int] = {}  # by CTE: the engine puts its text in the place of each mention
-        self._rules: Mapping[str, Callable[[Node], Node]] = {
+        self._rules = {
             "SelectWithUnionQuery": self._union,
             "SelectQuery": self._select,
             "WithElement": self._with_element,
@@ -125,68 +96,6 @@ class Checker:
         self._names, self._known = frozenset(names_in(tree)), known_names(tree, self._catalog, self._named.known)
         return self._node(tree, SELECT)
 
-    # ---- any node ---------------------------------------------------------
-
-    def _node(self, node: Any, types: Types) -> Node:
-        kind = node.get("type") if isinstance(node, dict) else None
-        if kind not in types:
-            raise RefusedError(_not_here(kind))
-        self._named.nodes += 1
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise RefusedError(f"The SQL is nested more than {MAX_DEPTH} levels deep.", kind=SqlTooComplexError)
-        if self._named.nodes > MAX_NODES:
-            raise RefusedError(f"The SQL has more than {MAX_NODES} parts.", kind=SqlTooComplexError)
-        self._open.append(str(node.get("alias", "")))
-        built = self._rules.get(kind, self._members)(node)
-        self._open.pop()
-        if built["type"] not in types:
-            raise RefusedError("A member of properties cannot stand here.", "properties")
-        self._depth -= 1
-        return built
-
-    def _members(self, node: Node, **done: Any) -> Node:
-        """The node from its listed members; `done` are members that a rule has built already."""
-        kind: str = node["type"]
-        shape = SHAPES[kind]
-        for member in node:
-            if member != "type" and member not in shape:
-                detail, word = REASONS.get((kind, member), (f"This is not understood here: {kind} with {member}.", None))
-                raise RefusedError(detail, word)
-        built = {name: done[name] if name in done else self._slot(node[name], slot, kind) for name, slot in shape.items() if name in node}
-        return {"type": kind, **built}
-
-    def _slot(self, value: Any, slot: Slot, kind: str) -> Any:
-        match slot:
-            case Flag(values):
-                if not any(value is allowed or (value == allowed and type(value) is type(allowed)) for allowed in values):
-                    raise RefusedError(REASONS.get((kind, "out_file"), (f"This is not understood in {kind}: {value}.", ""))[0])
-                return value
-            case Modes(values):
-                if not isinstance(value, list) or not all(isinstance(item, str) and (item in values or not values) for item in value):
-                    raise RefusedError(f"This is not understood in {kind}.")
-                return list(value)
-            case Name():
-                check_name(value)
-                return value
-            case One(types):
-                return self._node(value, types)
-            case Many(types):
-                return [self._node(child, types) for child in value]
-            case Listed(types):
-                return self._listed(value, types)
-            case _:
-                if not isinstance(value, str):
-                    raise RefusedError(f"This is not understood in {kind}.")
-                return value
-
-    def _listed(self, value: Any, types: Types) -> Node:
-        if not isinstance(value, dict) or value.get("type") != "ExpressionList" or value.keys() - {"type", "children"}:
-            raise RefusedError("This list is not understood.")
-        if "children" not in value:
-            return {"type": "ExpressionList"}
-        return {"type": "ExpressionList", "children": [self._node(child, types) for child in value["children"]]}
-
     # ---- SELECT, CTEs, tables ----------------------------------------------
 
     def _union(self, node: Node) -> Node:
@@ -194,10 +103,10 @@ class Checker:
 
     def _select(self, node: Node) -> Node:
         outer, scope = self._scope, Scope(self._scope)
-        scope.has_stars = _has_stars(node)
+        scope.has_stars = has_stars(node)
         scope.given.update(aliases_of(node))
         scope.is_recursive = node.get("recursive_with") is True
-        for element in _children(node.get("with")):
+        for element in children(node.get("with")):
             if element.get("type") == "Function" and element.get("name") == "lambda":
                 check_name(element.get("alias"))
                 scope.lambdas[element["alias"]] = self._named.new_name("lambda")
@@ -212,8 +121,8 @@ class Checker:
             return built
 
         built = self._within(scope, build)
-        _keep_names(node, built)
-        _move_prewhere(built)
+        keep_names(node, built)
+        move_prewhere(built)
         if not outer.is_closed:  # the CTEs of the first SELECT of a union can be seen in all of it, as the engine has it
             outer.ctes, outer.lambdas, outer.values, outer.is_closed = scope.ctes, scope.lambdas, scope.values, True
             outer.outputs = scope.outputs
@@ -317,10 +226,10 @@ class Checker:
         name = str(called.get("name"))
         if called.get("type") != "Function" or name.lower() not in TABLE_FUNCTIONS:
             if name == "viewExplain":  # as the parser writes (EXPLAIN …)
-                raise RefusedError(_NO_EXPLAIN, "EXPLAIN")
+                raise RefusedError(NO_EXPLAIN, "EXPLAIN")
             raise RefusedError(f"There is no table function {name[:100]} here.", name, kind=UnknownTableError, called=True)
         self._add_source(called.get("alias"), None)
-        arguments = _children(called.get("arguments"))
+        arguments = children(called.get("arguments"))
         if name.lower() == "view":
             subquery: Node = {"type": "Subquery", "children": self._slot(arguments, Many(SELECT), "view")}
             if len(arguments) != 1 or called.keys() - {"type", "name", "arguments", "alias"}:
@@ -331,7 +240,7 @@ class Checker:
             del built["table_function"]
             return {**built, "subquery": subquery}
         self.makes_rows = True
-        if name.lower() == "values" and arguments and (structure := _literal_text(arguments[0])) is not None:
+        if name.lower() == "values" and arguments and (structure := literal_text(arguments[0])) is not None:
             try:
                 check_structure(structure)
             except RefusedError:
@@ -373,7 +282,7 @@ class Checker:
 
     def _function(self, node: Node) -> Node:
         name = str(node.get("name"))
-        arguments = _children(node.get("arguments"))
+        arguments = children(node.get("arguments"))
         called = self._scope.lambda_name(name)
         if called is not None:
             return self._call(node, name=called)
@@ -395,7 +304,7 @@ class Checker:
                 check_name(".".join(arguments[0]["name_parts"]))
                 return {**path.cast(kind, self._hot(path)), **_alias(node)}
         if low in _NAMED_AGGREGATE:
-            aggregate = _literal_text(arguments[0]) if arguments else None
+            aggregate = literal_text(arguments[0]) if arguments else None
             if aggregate is None:
                 raise RefusedError(f"{name} takes the name of an aggregate function as a text.", name, called=True)
             check_aggregate_text(aggregate, name)
@@ -410,7 +319,7 @@ class Checker:
 
     def _type_argument(self, name: str, arguments: list[Node]) -> str:
         at = _TYPE_ARGUMENT[name.lower()]
-        kind = _literal_text(arguments[at]) if len(arguments) >= 2 else None
+        kind = literal_text(arguments[at]) if len(arguments) >= 2 else None
         if kind is None:
             raise RefusedError(f"{name} takes the name of a type as a text.", name, kind=UnknownTypeError, called=True)
         check_type(kind)
@@ -427,7 +336,7 @@ class Checker:
             elif "name_parts" not in right and (self._scope.cte(name) is not None or self._table(name) is not None):
                 if self._scope.cte(name) is None and isinstance(table := self._table(name), SqlTable):
                     check_row_matches(left, name, table, self._scope.given)
-                right = _everything_of(name)
+                right = everything_of(name)
             else:
                 raise RefusedError(
                     "IN takes a list, a subquery or a table; whether a list in a column has a value is asked by has().", name
@@ -447,7 +356,7 @@ class Checker:
 
     def _order_by(self, node: Node) -> Node:
         collation = node.get("collation")
-        if collation is not None and not _COLLATION.fullmatch(_literal_text(collation) or ""):
+        if collation is not None and not _COLLATION.fullmatch(literal_text(collation) or ""):
             raise RefusedError("There is no such collation here.", "COLLATE")
         return self._members(node)
 
@@ -474,23 +383,6 @@ class Checker:
         return self._constants[name]
 
 
-def check_name(name: Any) -> None:
-    """Raises RefusedError for a name that is no name, is the fence's, or is made of what cannot be seen."""
-    if not isinstance(name, str) or not name:
-        raise RefusedError("A name is missing.")
-    if name.lower().startswith(RESERVED_PREFIX):
-        raise RefusedError(f"Names that begin with {RESERVED_PREFIX} are reserved.", name)
-    if name.lower() in _VIRTUAL:
-        raise RefusedError(f"There is no column {name} here.", name)
-    if not all(map(is_visible, name)):
-        raise RefusedError("A name holds characters that cannot be seen.", name)
-
-
-def is_visible(char: str) -> bool:
-    """Whether a character of a name shows: no control, format, unassigned or private character, no separator of lines."""
-    return unicodedata.category(char)[0] != "C" and char not in "\u2028\u2029"
-
-
 def _checked_literal(value: Any) -> Any:
     if not isinstance(value, dict) or value.keys() - {"field_type", "value"} or value.get("field_type") not in _LITERALS:
         raise RefusedError("This value is not understood.")
@@ -499,88 +391,8 @@ def _checked_literal(value: Any) -> Any:
     return value
 
 
-def _children(listed: Any) -> list[Node]:
-    return list(listed.get("children", ())) if isinstance(listed, dict) else []
-
-
-def _literal_text(node: Node) -> str | None:
-    value = node.get("value")
-    if node.get("type") != "Literal" or not isinstance(value, dict) or value.get("field_type") != "String":
-        return None
-    return str(value["value"])
-
-
 def _alias(node: Node) -> Node:
     if "alias" not in node:
         return {}
     check_name(node["alias"])
     return {"alias": node["alias"]}
-
-
-def _has_stars(node: Any) -> bool:
-    """Whether what stands anywhere in a SELECT, its subqueries included, means all columns; count(*) does not."""
-    if isinstance(node, list):
-        return any(map(_has_stars, node))
-    if not isinstance(node, dict):
-        return False
-    if str(node.get("name")).lower() == "count" and _children(node.get("arguments")) == [{"type": "Asterisk"}]:
-        return False
-    return node.get("type") in STARS or "is_natural" in node or any(map(_has_stars, node.values()))
-
-
-def _everything_of(table: str) -> Node:
-    """`(SELECT * FROM table)`, still to be checked."""
-    source = {"type": "TableExpression", "database_and_table_name": {"type": "TableIdentifier", "name": table}}
-    tables = {"type": "TablesInSelectQuery", "children": [{"type": "TablesInSelectQueryElement", "table_expression": source}]}
-    select = {"type": "SelectQuery", "select": {"type": "ExpressionList", "children": [{"type": "Asterisk"}]}, "tables": tables}
-    flags = dict.fromkeys(("is_outfile_append", "is_outfile_truncate", "is_into_outfile_with_stdout"), False)
-    union = {
-        "type": "SelectWithUnionQuery",
-        "union_mode": "UNION_DEFAULT",
-        "list_of_selects": {"type": "ExpressionList", "children": [select]},
-        **flags,
-    }
-    return {"type": "Subquery", "children": [union]}
-
-
-def _move_prewhere(select: Node) -> None:
-    """PREWHERE as WHERE: an analyst's table is a subquery, which has none. The engine moves conditions by itself."""
-    before = select.pop("prewhere", None)
-    if before is None:
-        return
-    if len(_children(select.get("tables"))) != 1:
-        raise RefusedError("PREWHERE goes with one table; use WHERE.", "PREWHERE")
-    select["where"] = function("and", before, select["where"]) if "where" in select else before
-
-
-def _keep_names(asked: Node, select: Node) -> None:
-    """Columns of an answer keep the names the engine would give to what was asked, not to what it became."""
-    for before, after in zip(_children(asked.get("select")), _children(select.get("select")), strict=True):
-        if "alias" not in after and plain(before) != plain(after) and (name := _default_name(before)) is not None:
-            after["alias"] = name
-
-
-def _default_name(node: Node) -> str | None:
-    """What the engine calls a column without alias, for the commonest expressions."""
-    match node.get("type"):
-        case "Identifier":
-            return str(node["name"])
-        case "Literal" if (value := _literal_text(node)) is not None:
-            return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-        case "Literal" if node["value"].get("field_type") in ("UInt64", "Float64"):
-            return str(node["value"]["value"])
-        case "Function" if not node.keys() - {"type", "name", "arguments", "parameters", "is_operator"}:
-            lists = [[_default_name(child) for child in _children(node[part])] for part in ("parameters", "arguments") if part in node]
-            if any(name is None for names in lists for name in names):
-                return None
-            return str(node["name"]) + "".join(f"({', '.join(str(name) for name in names)})" for names in lists)
-        case _:
-            return None
-
-
-def _not_here(kind: str | None) -> str:
-    if kind in STARS:
-        return "A star cannot stand here."
-    if kind == "ExplainQuery":
-        return _NO_EXPLAIN
-    return f"Only one SELECT is answered here; this is not understood: {kind}."

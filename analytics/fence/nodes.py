@@ -225,6 +225,19 @@ REASONS: Mapping[tuple[str, str], tuple[str, str]] = {
 }
 
 
+def children(listed: Any) -> list[Node]:
+    """What stands in a list of expressions, which may be missing."""
+    return list(listed.get("children", ())) if isinstance(listed, dict) else []
+
+
+def literal_text(node: Node) -> str | None:
+    """The text that a node is, None if it is none."""
+    value = node.get("value")
+    if node.get("type") != "Literal" or not isinstance(value, dict) or value.get("field_type") != "String":
+        return None
+    return str(value["value"])
+
+
 def nodes_of(value: Any) -> Iterator[Node]:
     """Every node of a tree, or of parts of one, each before what is in it."""
     if isinstance(value, list):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from analytics.errors import SqlRefusedError, SqlTooComplexError
-from analytics.fence import checker, functions, gate, names, types
+from analytics.fence import checker, functions, gate, given_names, names, types, walker
 from analytics.fence.catalog import SqlCatalog, SqlTable
 from analytics.fence.checker import Checker
 from analytics.fence.gate import Gate
@@ -112,13 +112,13 @@ def _no_type_argument(patch: Patch) -> None:
 
 
 def _names_of_any_kind(patch: Patch) -> None:
-    patch.setattr(checker, "is_visible", lambda _char: True)
+    patch.setattr(given_names, "is_visible", lambda _char: True)
     patch.setattr(gate, "check_characters", _nothing)  # which looks at names too
 
 
 def _computed_names(patch: Patch) -> None:
-    literal = checker._literal_text
-    patch.setattr(checker, "_literal_text", lambda node: literal(node) or "sum")
+    literal = checker.literal_text
+    patch.setattr(checker, "literal_text", lambda node: literal(node) or "sum")
 
 
 def _one_type_is_enough(patch: Patch) -> None:
@@ -167,9 +167,11 @@ RULES = {
     "SETTINGS are refused": Sabotage(_member("SelectQuery", "settings", "SetQuery"), "settings_and_outputs/settings_readonly"),
     "FORMAT is refused": Sabotage(_format_as_a_name, "settings_and_outputs/format"),
     "OUTFILE is refused": Sabotage(_member("SelectWithUnionQuery", "out_file", "Literal"), "settings_and_outputs/outfile"),
-    "virtual columns are refused": Sabotage(_in_checker("_VIRTUAL", frozenset()), "columns/virtual_with_an_alias_elsewhere"),
-    "names of the fence are its own": Sabotage(_in_checker("RESERVED_PREFIX", "\0"), "columns/fence_column_with_an_alias_elsewhere"),
-    "parameters of the fence are its own": Sabotage(_in_checker("RESERVED_PREFIX", "\0"), "columns/fence_parameter"),
+    "virtual columns are refused": Sabotage(_attribute(given_names, "_VIRTUAL", frozenset()), "columns/virtual_with_an_alias_elsewhere"),
+    "names of the fence are its own": Sabotage(
+        _attribute(given_names, "RESERVED_PREFIX", "\0"), "columns/fence_column_with_an_alias_elsewhere"
+    ),
+    "parameters of the fence are its own": Sabotage(_attribute(given_names, "RESERVED_PREFIX", "\0"), "columns/fence_parameter"),
     "parameters have one type": Sabotage(_one_type_is_enough, "columns/two_types_of_a_parameter"),
     "names can be seen": Sabotage(_names_of_any_kind, "hidden_characters/zero_width_in_alias"),
     "hidden characters are refused": Sabotage(_attribute(gate, "check_characters", _nothing), "hidden_characters/right_to_left"),
@@ -179,7 +181,7 @@ RULES = {
     "columns are those of the tables": Sabotage(_in_checker("check_column", _nothing), "columns/project_id"),
     "a bare word is no function": Sabotage(_no_bare_functions, "functions/bare_with_an_alias_elsewhere"),
     "a bare word in its own alias is no column": Sabotage(_no_bare_functions, "functions/bare_under_its_own_alias"),
-    "depth is limited": Sabotage(_in_checker("MAX_DEPTH", 10_000), "limits/deep_calls"),
+    "depth is limited": Sabotage(_attribute(walker, "MAX_DEPTH", 10_000), "limits/deep_calls"),
     "what is written is a SELECT": Sabotage(_any_statement, "statements/use"),
 }
 
@@ -196,7 +198,7 @@ def test_without_the_rule_an_attack_comes_through(school: School, monkeypatch: P
 def test_without_limits_long_and_wide_texts_come_through(school: School, monkeypatch: Patch) -> None:
     for module, limit, sql in (
         (gate, "MAX_CHARACTERS", f"SELECT {'1' * 20}, '{'x' * gate.MAX_CHARACTERS}'"),
-        (checker, "MAX_NODES", f"SELECT {','.join('1' * (checker.MAX_NODES + 1))}"),
+        (walker, "MAX_NODES", f"SELECT {','.join('1' * (walker.MAX_NODES + 1))}"),
     ):
         with pytest.raises(SqlRefusedError) as refused:
             school.gate.check(sql)
