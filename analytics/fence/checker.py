@@ -17,8 +17,9 @@ from analytics.fence.named import MAX_CHAIN, NamedQuery, NamedSource, NamedSourc
 from analytics.fence.names import aliases_of, check_column, known_names, names_in, outputs_of
 from analytics.fence.nodes import EXPRESSION, SELECT, STARS, Listed, Many, children, literal_text
 from analytics.fence.parser import Node
+from analytics.fence.pieces import without_comments
 from analytics.fence.properties import PropertyPath, property_path
-from analytics.fence.refusal import RefusedError, without_comments
+from analytics.fence.refusal import RefusedError
 from analytics.fence.rewritten import everything_of, has_stars, keep_names, move_prewhere
 from analytics.fence.scope import Scope
 from analytics.fence.sizes import check_size

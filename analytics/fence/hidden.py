@@ -4,10 +4,11 @@ The one thing to know: in a text between quotes they are data, and welcome, but 
 """
 
 import unicodedata
+from bisect import bisect_left
 from functools import cache
 
 from analytics.errors import SqlNotAllowedError
-from analytics.fence.refusal import texts_in
+from analytics.fence.pieces import texts_in
 
 _SPACES = frozenset(" \t\n\r")
 # Fillers that are letters or marks to Unicode and nothing to the eye.
@@ -20,9 +21,11 @@ def check_characters(sql: str) -> None:
     if not places:
         return
     texts = texts_in(sql)
+    starts = [start for start, _ in texts]
     for place in places:
         char = sql[place]
-        is_data = unicodedata.category(char) not in ("Cc", "Cs") and any(start < place < end for start, end in texts)
+        before = bisect_left(starts, place)  # so many texts begin before it
+        is_data = unicodedata.category(char) not in ("Cc", "Cs") and before > 0 and place < texts[before - 1][1]
         if not is_data:
             raise SqlNotAllowedError(f"The SQL holds a character that cannot be seen: U+{ord(char):04X}.", place)
 

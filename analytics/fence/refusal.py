@@ -4,16 +4,10 @@ import re
 from collections.abc import Iterator
 
 from analytics.errors import SqlNotAllowedError, SqlRefusedError
+from analytics.fence.pieces import pieces_of
 
 _LEADING = re.compile(r"\w+")
-_TOKEN = re.compile(
-    r"(?P<space>\s+|--[^\n]*|\#[ !][^\n]*|/\*.*?\*/)"
-    r"|(?P<text>'(?:[^'\\]|\\.|'')*'|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)"
-    r"|(?P<quoted>`(?:[^`\\]|\\.|``)*`|\"(?:[^\"\\]|\\.|\"\")*\")"
-    r"|(?P<word>[A-Za-z_0-9]+)"
-    r"|(?P<other>.)",
-    re.DOTALL,
-)
+_MOST_PARTS = 20  # of a dotted name are looked for
 
 
 class RefusedError(Exception):
@@ -46,19 +40,9 @@ def position_of(sql: str, word: str | None, *, called: bool = False) -> int:
     return start if found is None else found
 
 
-def texts_in(sql: str) -> list[tuple[int, int]]:
-    """Where the texts between quotes, or between the marks of a heredoc, begin and end."""
-    return [match.span() for match in _TOKEN.finditer(sql) if match["text"]]
-
-
-def without_comments(text: str) -> str:
-    """The text with a space in the place of each comment."""
-    return _TOKEN.sub(lambda match: " " if match["space"] else match[0], text)
-
-
 def _find(tokens: list[tuple[int, str]], word: str, *, called: bool) -> int | None:
     wanted = word.casefold()
-    parts = [part.casefold() for part in word.split(".")] if "." in word else [wanted]
+    parts = [part.casefold() for part in word.split(".")[:_MOST_PARTS]] if "." in word else [wanted]
     found: int | None = None
     for index, (start, value) in enumerate(tokens):
         if value.casefold() == wanted:
@@ -74,12 +58,10 @@ def _find(tokens: list[tuple[int, str]], word: str, *, called: bool) -> int | No
 
 
 def _tokens(sql: str) -> Iterator[tuple[int, str]]:
-    for match in _TOKEN.finditer(sql):
-        value = match[0]
-        if match.lastgroup in ("quoted", "text") or value[0] in "'`\"$":
-            value = value[1:-1]
-        if not match["space"]:
-            yield match.start(), value
+    for piece in pieces_of(sql):
+        if piece.kind != "space":
+            value = sql[piece.start : piece.end]
+            yield piece.start, value[1:-1] if value[0] in "'`\"$" else value
 
 
 def _dotted(parts: list[str]) -> list[str]:
