@@ -37,6 +37,7 @@ if kept[1] == stamp and tonumber(kept[2]) > tonumber(ARGV[8]) then return {0, to
 drop(answer)
 for _, key in ipairs(redis.call('ZRANGEBYSCORE', USED, '-inf', now - keep_ms * 1000, 'LIMIT', 0, AT_ONCE)) do drop(key) end
 local size = #body + #answer + OVERHEAD
+if size > most then return {0, total()} end
 while total() + size > most do
   local first = redis.call('ZRANGE', USED, 0, 0)[1]
   if not first then
@@ -45,7 +46,6 @@ while total() + size > most do
   end
   drop(first)
 end
-if size > most then return {0, total()} end
 redis.call('HSET', answer, 'g', stamp, 's', ARGV[5], 'x', ARGV[6], 'f', ARGV[7], 'at', ARGV[8], 'b', body)
 redis.call('PEXPIRE', answer, keep_ms)
 redis.call('ZADD', USED, now, answer)

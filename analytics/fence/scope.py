@@ -4,6 +4,7 @@ The one thing to know: CTEs and lambdas are renamed. A name of the caller's then
 the engine would resolve it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from analytics.fence.catalog import SqlTable
@@ -36,39 +37,19 @@ class Scope:
 
     def cte(self, name: str) -> str | None:
         """What the CTE of that name is called in the canonical text."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.ctes:
-                return scope.ctes[name]
-            scope = scope.parent
-        return None
+        return next((scope.ctes[name] for scope in self._outwards() if name in scope.ctes), None)
 
     def outputs_of(self, cte: str) -> tuple[str, ...]:
         """The columns of the CTE of that (new) name, as far as they are written out."""
-        scope: Scope | None = self
-        while scope is not None:
-            if cte in scope.outputs:
-                return scope.outputs[cte]
-            scope = scope.parent
-        return ()
+        return next((scope.outputs[cte] for scope in self._outwards() if cte in scope.outputs), ())
 
     def lambda_name(self, name: str) -> str | None:
         """What the lambda of that name is called in the canonical text."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.lambdas:
-                return scope.lambdas[name]
-            scope = scope.parent
-        return None
+        return next((scope.lambdas[name] for scope in self._outwards() if name in scope.lambdas), None)
 
     def value(self, name: str) -> Node | None:
         """The expression of that name in WITH."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.values:
-                return scope.values[name]
-            scope = scope.parent
-        return None
+        return next((scope.values[name] for scope in self._outwards() if name in scope.values), None)
 
     def hot_table(self, qualifier: str | None) -> SqlTable | None:
         """The table of this FROM that a (qualified) column comes from beyond doubt, if it has hot members."""
@@ -77,3 +58,10 @@ class Scope:
         if qualifier is not None:
             return self.sources.get(qualifier)
         return next(iter(self.sources.values())) if len(self.sources) == 1 else None
+
+    def _outwards(self) -> "Iterator[Scope]":
+        """It, and those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
