@@ -182,6 +182,7 @@ class RollupKeeper:
         """An empty table and its view: from here on only the past is missing."""
         plan = RollupPlan.of(rollup.plan)
         self._feeds.forget(rollup.id)
+        self._looked_at.pop(rollup.physical, None)
         await anyio.to_thread.run_sync(self._make, rollup, plan)
         await anyio.to_thread.run_sync(self._feed, rollup.physical, plan)
         days = await anyio.to_thread.run_sync(self._tables.event_days, rollup.project_id)
