@@ -1,10 +1,13 @@
 """The names that a project gave itself for tables, as they stand in the schema: saved queries in SQL and rollups, with their columns.
 
 The one thing to know: the columns of a saved query are the engine's own word, asked each time, since they change with whatever it reads.
+Even where no row is asked for the engine works out what is constant: so this is a door of SQL as any, and whoever wrote the text answers.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from uuid import uuid4
 
@@ -18,22 +21,28 @@ from analytics.domain.sql_policy import SqlPolicy
 from analytics.errors import LimitExceededError, QueryTimeoutError, RequestError
 from analytics.metadata.rollups import Rollups
 from analytics.metadata.saved_queries import SavedQueries, SavedQuery
+from analytics.metadata.sql_suspensions import SqlSuspensions
 
 MOST_QUERIES = 100
 _LONGEST_SECONDS = 5.0
+_ALL_SECONDS = 20.0
 _AT_ONCE = 2
 
 
 class NamedTables:
     """Those of all projects. For one event loop."""
 
-    def __init__(self, saved: SavedQueries, rollups: Rollups, door: SqlDoor) -> None:
+    def __init__(self, saved: SavedQueries, rollups: Rollups, door: SqlDoor, suspensions: SqlSuspensions) -> None:
         self._saved = saved
         self._rollups = rollups
         self._door = door
+        self._suspensions = suspensions
 
     async def of(self, project: Project, caller: str, policy: SqlPolicy) -> list[SchemaTable]:
-        """Rollups, and the first MOST_QUERIES saved queries that can stand in FROM; one that fails has no columns. Raises StoreError."""
+        """Rollups, and the first MOST_QUERIES saved queries that can stand in FROM; one that fails or comes too late has no columns.
+
+        Raises StoreError.
+        """
         rollups = [
             SchemaTable(rollup.name, rollup.description, [_column(one["name"], one["type"]) for one in rollup.plan["columns"]], "rollup")
             for rollup in await self._rollups.page(project.id, None, MOST_OF_PROJECT)
@@ -44,21 +53,34 @@ class NamedTables:
             if query.question.kind is QuestionKind.SQL and not query.question.required
         ][:MOST_QUERIES]
         places = asyncio.Semaphore(_AT_ONCE)
-        saved = await asyncio.gather(*(self._table(query, project, caller, policy, places) for query in usable))
+        until = time.monotonic() + _ALL_SECONDS
+        saved = await asyncio.gather(*(self._table(query, project, caller, policy, places, until) for query in usable))
         return [*rollups, *saved]
 
-    async def _table(self, query: SavedQuery, project: Project, caller: str, policy: SqlPolicy, places: asyncio.Semaphore) -> SchemaTable:
+    async def _table(
+        self, query: SavedQuery, project: Project, caller: str, policy: SqlPolicy, places: asyncio.Semaphore, until: float
+    ) -> SchemaTable:
+        columns: Sequence[SchemaColumn] = []
         async with places:
-            try:
-                columns = await self._columns(query.name, project, caller, policy)
-            except (RequestError, LimitExceededError, QueryTimeoutError):
-                columns = []
+            if time.monotonic() < until:
+                with suppress(RequestError, LimitExceededError, QueryTimeoutError):
+                    columns = await self._columns(query, project, caller, policy)
         return SchemaTable(query.name, query.description, columns, "saved-query")
 
-    async def _columns(self, name: str, project: Project, caller: str, policy: SqlPolicy) -> Sequence[SchemaColumn]:
-        checked = await self._door.check(f"SELECT * FROM `{name}` LIMIT 0", {}, project.id)  # noqa: S608 - a name of a saved query
-        quick = replace(policy, seconds=min(_LONGEST_SECONDS, policy.seconds))
-        async with self._door.running(WantedSql(uuid4().hex, project.id, caller, quick, checked, Format.JSON)) as query:
+    async def _columns(self, saved: SavedQuery, project: Project, caller: str, policy: SqlPolicy) -> Sequence[SchemaColumn]:
+        await self._suspensions.require_none(project.id, {caller, saved.changed_by}, saved.question.sql)
+        checked = await self._door.check(f"SELECT * FROM `{saved.name}` LIMIT 0", {}, project.id)  # noqa: S608 - a name of a saved query
+        wanted = WantedSql(
+            uuid4().hex,
+            project.id,
+            caller,
+            replace(policy, seconds=min(_LONGEST_SECONDS, policy.seconds)),
+            checked,
+            Format.JSON,
+            author=saved.changed_by,
+            statement=saved.question.sql,
+        )
+        async with self._door.running(wanted) as query:
             async for _ in query.chunks():
                 pass
             return [_column(column.name, column.type) for column in query.shape.columns]

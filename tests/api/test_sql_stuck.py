@@ -96,6 +96,23 @@ async def test_a_saved_question_that_does_not_end_is_kept_and_suspended_with_who
     assert (await author.post(f"{path}/sql", {"sql": "SELECT 1"})).status_code == 429
 
 
+async def test_a_saved_question_that_does_not_end_while_the_schema_asks_for_its_columns_suspends_whoever_wrote_it(api: Api) -> None:
+    project = await api.make_project()
+    path, author, other = f"/v1/projects/{project['slug']}", await api.member(project, "editor"), await api.member(project, "analyst")
+    wanted = {"name": "stuck", "question": {"kind": "sql", "sql": f"{STUCK} AS n"}}
+    assert (await author.post(f"{path}/queries", wanted)).status_code == 201
+    watchdog = api.services.sql.watchdog
+    asking = asyncio.create_task(other.get(f"{path}/schema"))
+    await until(lambda: watchdog.hopeless, "the worker is asked to end before it is kept why, or never")
+    found = (await api.owner.get(f"{path}/sql/suspensions")).json()["items"]
+    writer = (await author.get("/v1/me")).json()["id"]
+    assert {(one["kind"], one["of"]) for one in found} == {("caller", writer), ("statement", writer)}
+    await asking
+    await until(lambda: watchdog.off is None, "it never ended")
+    (shown,) = [table for table in (await other.get(f"{path}/schema")).json()["tables"] if table["name"] == "stuck"]
+    assert shown["columns"] == []
+
+
 async def test_who_reads_slowly_is_no_query_that_does_not_end(api: Api) -> None:
     project = await api.make_project()
     door, watchdog = api.services.sql.queries.door, api.services.sql.watchdog

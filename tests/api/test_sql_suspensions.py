@@ -66,6 +66,9 @@ async def test_a_suspended_caller_is_refused_at_every_door_and_others_are_not(ap
     for door in ("/queries/mine/run", f"/dashboards/{board['id']}/data"):  # of others too: it is the author who is suspended
         answer = await (other.post(path + door, {}) if door.endswith("run") else other.get(path + door))
         assert "sql-suspended" in answer.text, door
+    schema = (await other.get(f"{path}/schema")).json()["tables"]
+    columns = {table["name"]: [column["name"] for column in table["columns"]] for table in schema if table["kind"] == "saved-query"}
+    assert columns == {"mine": [], "theirs": ["n"]}, "the columns of a saved query are asked of the engine, too"
     assert (await editor.post(f"{path}/trends", {"date_from": "2026-01-01", "series": [{}]})).status_code == 200
     for door, body in doors.items():
         assert (await other.post(path + door, body)).status_code in (200, 201), door
