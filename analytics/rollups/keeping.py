@@ -20,7 +20,7 @@ import structlog
 from analytics.background import woken
 from analytics.clock import Clock
 from analytics.domain.rollup import Rollup, RollupState
-from analytics.errors import AnalyticsError, RequestError
+from analytics.errors import AnalyticsError, LimitExceededError, QueryTimeoutError, RequestError
 from analytics.metadata.claims import Job, claimed
 from analytics.metadata.pool import Database
 from analytics.metadata.rollups import Rollups
@@ -144,21 +144,30 @@ class RollupKeeper:
             return
         elif table is not None and rows.get(rollup.physical, 0) > MOST_ROWS:
             await self._fail(rollup, table, f"It has more than {MOST_ROWS:,} rows.")
-        elif table is not None and (day := await self._too_wide(table, rows.get(rollup.physical, 0))) is not None:
-            await self._fail(rollup, table, f"On {day} it has more than {MOST_GROUPS_A_DAY:,} groups.")
+        elif table is not None and (reason := await self._too_wide(table, rows.get(rollup.physical, 0))) is not None:
+            await self._fail(rollup, table, reason)
         elif rollup.state is RollupState.ACTIVE:
             if table is None or not table.fed:
                 await self._store.fail(rollup, table.failed if table is not None and table.failed else _GONE)
         else:
             await self._build(rollup, table)
 
-    async def _too_wide(self, table: OwnTable, rows: int) -> date | None:
-        """A day with too many groups, looked for whenever the number of rows has changed by much."""
+    async def _too_wide(self, table: OwnTable, rows: int) -> str | None:
+        """Why it has too many groups a day, looked for whenever the number of rows has changed by much.
+
+        One whose groups do not even fit into memory has too many: all the others must not wait for it, time and again.
+        """
         if rows <= MOST_GROUPS_A_DAY or abs(rows - self._looked_at.get(table.table, 0)) < MOST_GROUPS_A_DAY // 10:
             return None
-        found = await anyio.to_thread.run_sync(self._tables.too_wide, table, MOST_GROUPS_A_DAY)
+        day = None
+        try:
+            day = await anyio.to_thread.run_sync(self._tables.too_wide, table, MOST_GROUPS_A_DAY)
+        except LimitExceededError as error:
+            return reason_of(error)
+        except QueryTimeoutError:  # the machine may only be busy
+            _log.warning("the groups of an own rollup took too long to count", rollup=table.rollup_id)
         self._looked_at[table.table] = rows
-        return found
+        return None if day is None else f"On {day} it has more than {MOST_GROUPS_A_DAY:,} groups."
 
     async def _build(self, rollup: Rollup, table: OwnTable | None) -> None:
         try:

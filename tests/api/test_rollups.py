@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from analytics.errors import LimitExceededError
 from analytics.fence.catalog import SqlCatalog
 from analytics.metadata import rollups
 from analytics.rollups import keeping, making
 from analytics.rollups.plan import RollupPlan
-from analytics.rollups.tables import OwnTables
+from analytics.rollups.tables import OwnTable, OwnTables
 from tests.factories.sent_events import send_events
 from tests.fixtures.api import Api
 from tests.fixtures.patience import eventually
@@ -257,6 +258,24 @@ async def test_a_rollup_that_grows_too_wide_later_fails_and_keeps_no_event(api: 
     await eventually(is_told, "the failure among the metrics")
     assert (await api.owner.post(f"/v1/projects/{project['slug']}/rollups/daily/resume", {})).status_code == 200
     await until(api, project, "daily", "failed")  # it is as wide as it was
+
+
+async def test_a_rollup_whose_groups_do_not_fit_into_memory_fails_and_holds_up_no_other(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = await api.make_project()
+    await make(api, project, "SELECT event, count() AS n FROM events GROUP BY event")
+    await until(api, project, "daily", "active")
+    wide = (await api.services.metadata.rollups.find(project["id"], "daily")).physical
+
+    def too_wide(_: object, table: OwnTable, __: int) -> None:
+        if table.table == wide:
+            raise LimitExceededError("The question needs more memory than it may have.", limit="memory")
+
+    monkeypatch.setattr(OwnTables, "too_wide", too_wide)
+    monkeypatch.setattr(keeping, "MOST_GROUPS_A_DAY", 0)
+    await send_events(api, project, lessons(20))
+    await make(api, project, "SELECT event, count() AS n FROM events GROUP BY event", "other")
+    await until(api, project, "daily", "failed")
+    await until(api, project, "other", "active")
 
 
 async def test_rollups_are_bounded_in_number_and_in_groups(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
