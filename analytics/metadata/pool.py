@@ -5,6 +5,7 @@ The one thing to know: a lost server is MetadataUnavailableError within seconds 
 found before it is handed out.
 """
 
+import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -26,6 +27,8 @@ __all__ = ["Change", "ChangeConnection", "Connection", "Database", "Row", "open_
 
 Row = DictRow
 MAX_WAITING = 200  # callers for a connection; more are told so at once
+_LOCK_SECONDS = 2
+_LOCK_PAUSE_SECONDS = 1.0
 _log = structlog.get_logger("analytics.metadata")
 
 
@@ -71,6 +74,17 @@ class ChangeConnection(Connection):
         self.changes = [change]
 
 
+class _PatientConnection(Connection):
+    """Waits for a table for a moment at a time: whoever comes after who waits for all of it waits too, also to read."""
+
+    async def _execute(self, statement: Statement, values: Mapping[str, Any]) -> psycopg.AsyncCursor[Row]:
+        while True:
+            try:
+                return await super()._execute(statement, values)
+            except psycopg.errors.LockNotAvailable:  # a backup, or somebody at a console, has it for long
+                await asyncio.sleep(_LOCK_PAUSE_SECONDS)
+
+
 class Database:
     """The open pool. For one event loop."""
 
@@ -114,12 +128,17 @@ class Database:
         Raises MetadataUnavailableError.
         """
         async with _errors_as_ours(), self._connection() as raw:
-            await raw.execute("SET statement_timeout = 0")
+            await raw.execute(f"SET statement_timeout = 0; SET lock_timeout = '{_LOCK_SECONDS}s'".encode())
             try:
-                yield Connection(raw)
+                yield _PatientConnection(raw)
             finally:
                 if not raw.broken:
-                    await raw.execute("RESET statement_timeout")
+                    await raw.execute("RESET statement_timeout; RESET lock_timeout")
+
+    async def write_anew(self, table: str) -> None:
+        """Write a table anew, without what was changed or removed, so that it is not on disk any more. Raises MetadataUnavailableError."""
+        async with self.cleaning() as connection:
+            await connection.run(Statement("write_anew", f"VACUUM (FULL) {table}", frozenset(), frozenset()))
 
     async def cut_log(self) -> bool:
         """Have the server drop its log of writes up to now; False where it has no function for that. Raises MetadataUnavailableError."""

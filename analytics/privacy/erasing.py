@@ -84,12 +84,17 @@ class Erasing:
         erasure = await self._with_all_ids(erasure)
         subject = Subject(erasure.project_id, erasure.ids)
         async with self._alone(), self._rewriting(erasure.project_id):
-            if not erasure.work:
+            gone_on = bool(erasure.work)
+            if not gone_on:
                 erasure = await self._look(erasure, subject)
             for store in self._stores:
                 erasure = await self._phase(erasure, f"removing from {store.name}")
                 if erasure.work["found"].get(store.name) != 0 or not store.name.startswith("clickhouse:"):
                     await self._in_thread(store.remove, subject)
+                kind, _, table = store.name.partition(":")
+                if gone_on and kind == "postgres" and erasure.work["found"].get(store.name):
+                    # It may have been broken off when rows were changed and the table not written anew: nothing is found in it any more.
+                    await self._database.write_anew(table)
             erasure = await self._phase(erasure, "putting rollups right")
             await self._in_thread(self._repair, erasure.project_id, erasure.work["windows"])
             erasure = await self._phase(erasure, "looking again")

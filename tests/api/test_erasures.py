@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,9 @@ from analytics.answers.runner import Asked
 from analytics.domain.question import Question, QuestionKind, question_of
 from analytics.embedded.engines import EmbeddedEngines
 from analytics.enrichment.page import read_url
-from analytics.errors import WarehouseUnavailableError
+from analytics.errors import MetadataUnavailableError, WarehouseUnavailableError
 from analytics.metadata.claims import Job, claimed
+from analytics.metadata.pool import Connection, Database
 from analytics.metadata.saved_queries import SavedDraft
 from analytics.privacy.registry import PERSONAL
 from analytics.privacy.subject import Subject
@@ -307,6 +309,36 @@ async def test_a_run_broken_off_after_any_store_is_gone_on_with_and_its_receipt_
     assert [stores[f"clickhouse:{table}"]["removed"] for table in TABLES] == [1, 1, 1, 1]
     assert not any((await asyncio.to_thread(decoded, api, [person])).values())
     assert await counts(api, project, "raw") == await counts(api, project, "rollup") == 1
+
+
+async def test_a_run_broken_off_between_the_rows_of_a_table_and_its_files_writes_it_anew(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analytics.jobs.erase.AGAIN_SECONDS", 0.01)
+    project = await api.make_project()
+    person = f"person-{uuid4().hex[:12]}"
+    await send_events(api, project, [{"event": "x", "user_id": person}])
+    asked = await api.owner.post(f"/v1/projects/{project['slug']}/sql", {"sql": f"SELECT '{person}'"})
+    assert asked.status_code == 200, asked.text
+    cleaning, broken = Database.cleaning, list[str]()
+
+    def breaking(database: Database) -> AbstractAsyncContextManager[Connection]:
+        if not broken:
+            broken.append("once")
+            raise MetadataUnavailableError("broken off")
+        return cleaning(database)
+
+    async def file_of(table: str) -> int:
+        url = api.settings.postgres_url
+        assert url is not None
+        async with await psycopg.AsyncConnection[Any].connect(url.get_secret_value()) as connection:
+            (number,) = await (await connection.execute("SELECT pg_relation_filenode(%s)", (table,))).fetchone() or (0,)
+            return number
+
+    before = await file_of("sql_queries")
+    monkeypatch.setattr(Database, "cleaning", breaking)
+    record = await erased(api, project, {"user_id": person})
+    assert (record["status"], broken) == ("finished", ["once"])
+    assert record["receipt"]["stores"]["postgres:sql_queries"]["removed"] == 1
+    assert await file_of("sql_queries") != before, "what was there before is still on disk"
 
 
 async def test_one_process_runs_it_and_it_waits_for_every_spool(api: Api) -> None:

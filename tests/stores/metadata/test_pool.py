@@ -2,11 +2,14 @@
 
 import asyncio
 import time
+from typing import Any
 
+import psycopg
 import pytest
 
 from analytics.errors import MetadataUnavailableError
 from analytics.metadata.pool import MAX_WAITING, Database, open_database
+from tests.fixtures.patience import eventually
 from tests.fixtures.relay import Relay
 
 pytestmark = pytest.mark.anyio
@@ -60,3 +63,31 @@ async def test_a_pool_that_is_busy_is_not_away(postgres_url: str) -> None:
             assert not any(await asyncio.gather(*(asks(database) for _ in range(5))))
             assert not database._is_away
         await until_it_answers(database)
+
+
+async def test_writing_a_table_anew_waits_for_a_backup_and_lets_others_read_meanwhile(postgres_url: str) -> None:
+    async with (
+        open_database(postgres_url) as database,
+        await psycopg.AsyncConnection[Any].connect(postgres_url) as backup,
+        await psycopg.AsyncConnection[Any].connect(postgres_url, autocommit=True) as reader,
+    ):
+        await until_it_answers(database)
+        await reader.execute("SET statement_timeout = '60s'")
+        file_of = "SELECT pg_relation_filenode('sql_queries')"
+        before = await (await reader.execute(file_of)).fetchone()
+        await backup.execute("SELECT count(*) FROM sql_queries")  # its transaction has the table until it ends
+        writing = asyncio.create_task(database.write_anew("sql_queries"))
+        waits = (
+            "SELECT count(*) FROM pg_locks JOIN pg_database AS d ON d.oid = database AND d.datname = current_database()"
+            " WHERE mode = 'AccessExclusiveLock' AND NOT granted AND relation = 'sql_queries'::regclass"
+        )
+
+        async def it_waits() -> bool:
+            return await (await reader.execute(waits)).fetchone() == (1,)
+
+        await eventually(it_waits, "nobody waits for the table")
+        await reader.execute("SELECT count(*) FROM sql_queries")  # it would wait behind whoever waits
+        assert not writing.done()
+        await backup.rollback()
+        await writing
+        assert await (await reader.execute(file_of)).fetchone() != before
