@@ -77,3 +77,24 @@ def test_the_lock_for_clickhouse_has_one_holder(empty_postgres_url: str) -> None
 def test_a_server_that_is_away_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(MetadataUnavailableError, match="cannot be reached"):
         migrate_postgres(f"postgresql://nobody@/x?host={tmp_path}")
+
+
+def test_statistics_of_texts_that_an_older_release_gathered_are_gone(empty_postgres_url: str, tmp_path: Path) -> None:
+    for file in sorted(OURS.glob("*.sql")):
+        if int(file.name[:4]) <= 82:
+            shutil.copy(file, tmp_path)
+    migrate_postgres(empty_postgres_url, tmp_path)
+    kept = "SELECT count(*) FROM pg_stats WHERE tablename = 'sql_queries' AND attname IN ('statement', 'parameters')"
+    with psycopg.connect(empty_postgres_url) as connection:
+        connection.execute("INSERT INTO projects (id, slug, name, timezone, created_at, id_seed) VALUES ('p', 'p', 'p', 'UTC', now(), 1)")
+        connection.execute(
+            "INSERT INTO sql_queries (project_id, id, actor, started_at, status, format, statement, parameters, tables)"
+            " SELECT 'p', n::text, 'u', now(), 'finished', 'json', 'SELECT person', '{\"id\": \"person\"}', '{}'"
+            " FROM generate_series(1, 300) AS n"
+        )
+        connection.execute("ANALYZE sql_queries")
+    assert ask(empty_postgres_url, kept) == [(2,)]
+    migrate_postgres(empty_postgres_url)
+    with psycopg.connect(empty_postgres_url) as connection:
+        connection.execute("ANALYZE sql_queries")
+    assert ask(empty_postgres_url, kept) == [(0,)]
