@@ -6,7 +6,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from analytics.embedded.engines import EmbeddedEngines
 from analytics.errors import MetadataUnavailableError
 from analytics.metadata.pool import MAX_WAITING, Database, open_database
 from tests.fixtures.patience import eventually
@@ -63,6 +65,17 @@ async def test_a_pool_that_is_busy_is_not_away(postgres_url: str) -> None:
             assert not any(await asyncio.gather(*(asks(database) for _ in range(5))))
             assert not database._is_away
         await until_it_answers(database)
+
+
+async def test_where_the_log_of_writes_may_not_be_dropped_that_is_no_failure(engines: EmbeddedEngines, postgres_url: str) -> None:
+    assert engines.postgres_superuser_url is not None
+    here = make_conninfo(engines.postgres_superuser_url, dbname=conninfo_to_dict(postgres_url)["dbname"])
+    async with open_database(postgres_url) as database, await psycopg.AsyncConnection[Any].connect(here, autocommit=True) as superuser:
+        assert await database.cut_log()
+        await superuser.execute("ALTER FUNCTION public.cut_log() OWNER TO analytics")
+        assert not await database.cut_log()
+        await superuser.execute("DROP FUNCTION public.cut_log()")
+        assert not await database.cut_log()
 
 
 async def test_writing_a_table_anew_waits_for_a_backup_and_lets_others_read_meanwhile(postgres_url: str) -> None:
