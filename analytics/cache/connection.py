@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import redis
 import redis.asyncio
+import structlog
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
@@ -21,6 +22,7 @@ from analytics.errors import CacheUnavailableError
 from analytics.telemetry.metrics import Metrics
 
 T = TypeVar("T")
+_log = structlog.get_logger("analytics.cache")
 
 CONNECT_SECONDS = 0.15
 ANSWER_SECONDS = 0.5
@@ -116,8 +118,11 @@ class Cache:
         await self._try(ping)
 
     async def aclose(self) -> None:
-        """Close all connections."""
-        await self._async.aclose()
+        """Close all connections. One whose end does not come in time has been let go of all the same."""
+        try:
+            await self._async.aclose()
+        except (RedisError, OSError) as error:
+            _log.warning("a connection to Redis did not end in time", reason=str(error))
         self._sync.close()
 
     async def _try(self, work: "Callable[[redis.asyncio.Redis], Awaitable[T]]") -> T:
