@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import structlog
 
@@ -158,10 +157,10 @@ class AdhocQueries:
         await self.suspensions.suspend(HungQuery(query_id, wanted.project_id, wanted.author, wanted.statement))
 
     async def _keep_hung(self, query: RunningSql) -> str:
-        """Keep the question of a tile or an alert, which has no history else; its id there."""
+        """Keep the question of a tile or an alert, which has no history else; its id there. Once, however often it is tried."""
         wanted = query.wanted
         kept = SqlQuery(
-            id=uuid4().hex,
+            id=wanted.query_id,
             project_id=wanted.project_id,
             actor=wanted.author or wanted.caller,
             started_at=self._clock.now() - timedelta(milliseconds=query.elapsed_ms),
@@ -171,7 +170,8 @@ class AdhocQueries:
             tables=wanted.checked.tables,
             kind="sql.hung",
         )
-        await self.history.begin(kept)
+        if await self.history.find(kept.project_id, kept.id) is None:
+            await self.history.begin(kept)
         await self.history.end(kept.project_id, kept.id, SqlEnd("failed", LimitExceededError.code, query.elapsed_ms))
         return kept.id
 

@@ -6,9 +6,12 @@ from uuid import uuid4
 
 import pytest
 
+from analytics.adhoc.door import RunningSql, WantedSql
+from analytics.adhoc.formats import Format
 from analytics.audit.names import AuditNames
 from analytics.clock import FixedClock, SystemClock
-from analytics.errors import SqlSuspendedError
+from analytics.domain.access import Role
+from analytics.errors import MetadataUnavailableError, SqlSuspendedError
 from analytics.metadata.sql_suspensions import CALLERS_OF_A_PROJECT, FORGOTTEN_AFTER, HungQuery, SqlSuspensions
 from tests.fixtures.api import Api, Caller
 
@@ -125,3 +128,32 @@ async def test_several_callers_of_one_project_suspend_the_project(api: Api, susp
     assert await seconds_of(kept, project, "u_bystander") == 600
     assert await seconds_of(kept, elsewhere, "u_bystander") == 0
     assert await seconds_of(kept, elsewhere, "t_token0", statement="SELECT 1") == 600, "a caller, wherever"
+
+
+async def test_what_hung_is_kept_once_however_often_keeping_it_fails(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = await api.make_project()
+    path, queries = f"/v1/projects/{project['slug']}", api.services.sql.queries
+    kept_project = api.services.keys.project_by_id(project["id"])
+    assert kept_project is not None
+    policy = (await queries.policies(kept_project))[Role.EDITOR]
+    checked = await queries.door.check("SELECT 1 AS tile", {})
+    wanted = WantedSql(
+        uuid4().hex, project["id"], "u_viewer", policy, checked, Format.JSON, author="u_author", statement="SELECT 1 AS tile"
+    )
+    assert queries.door._door is not None
+    query = RunningSql(wanted, queries.door._door, documents=True, data_as_of=SystemClock().now(), own_rows=None)
+    for store, method in ((queries.history, "end"), (queries.suspensions, "suspend")):
+        with monkeypatch.context() as broken:
+
+            async def fails(*_: Any) -> None:
+                raise MetadataUnavailableError("Away.")
+
+            broken.setattr(store, method, fails)
+            with pytest.raises(MetadataUnavailableError):
+                await queries.note_hung(query)
+    await queries.note_hung(query)
+    await queries.note_hung(query)  # its answer was lost the time before
+    (entry,) = (await api.owner.get(f"{path}/sql/history")).json()["items"]
+    assert (entry["query_id"].replace("-", ""), entry["status"], entry["code"]) == (wanted.query_id, "failed", "limit-exceeded")
+    records = (await api.owner.get(f"/v1/audit?project={project['slug']}&limit=100")).json()["items"]
+    assert sorted(one["action"] for one in records if one["action"] in ("sql.hung", "sql.suspend")) == ["sql.hung", *["sql.suspend"] * 2]
