@@ -1,8 +1,8 @@
 """Looks after queries that do not end when they are told to: single calls that no limit of the engine reaches.
 
 The one thing to know: such a call can be waited for and nothing else. Embedded it takes the worker along: SQL goes off first, so that
-there is no second one, and if it still has not ended the worker is to be started anew, once it is kept whose it was. On a server it keeps
-its place here, no more.
+there is no second one, and if it still has not ended the worker is to be started anew, once it is kept whose it was; of one that is
+merely slow to end nothing is kept. On a server it keeps its place here, no more.
 """
 
 import asyncio
@@ -57,7 +57,8 @@ class Watchdog(Generic[W]):
     ) -> None:
         """`grace_seconds`: how long after it was killed a query may take to end. `embedded`: its engine is this process.
 
-        `note` keeps, durably, that a query did not end; it is called until it raises no StoreError, where the engine is embedded.
+        `note` keeps, durably, that a query did not end; where the engine is embedded it is called after twice the grace, just before the
+        process has to end for it, until it raises no StoreError.
         """
         self._note = note
         self._unnoted: dict[str, W] = {}
@@ -65,6 +66,7 @@ class Watchdog(Generic[W]):
         self._grace_seconds = grace_seconds
         self._embedded = embedded
         self._stuck = frozenset[str]()
+        self._lost = frozenset[str]()
         self.hopeless = False
 
     @property
@@ -95,6 +97,9 @@ class Watchdog(Generic[W]):
         said = False
         while True:
             for name, query in tuple(self._unnoted.items()):
+                if not self._is_lost(query):  # it has ended after all
+                    self._unnoted.pop(name, None)
+                    continue
                 try:
                     await self._note(query)
                 except StoreError as error:
@@ -118,12 +123,17 @@ class Watchdog(Generic[W]):
         for query in overdue:
             if query.name not in self._stuck:
                 _log.error("a query does not end", query_id=query.name, seconds=round(query.overdue_seconds, 1), sql_is_off=self._embedded)
-                if self._embedded:
-                    self._unnoted[query.name] = query
                 query.give_up()
         if self._stuck and not overdue:
             _log.info("no query is left that does not end")
         self._stuck = frozenset(query.name for query in overdue)
-        self.hopeless = self._embedded and any(
-            query.overdue_seconds > 2 * self._grace_seconds + (NOTE_SECONDS if query.name in self._unnoted else 0.0) for query in overdue
+        lost = [query for query in overdue if self._embedded and self._is_lost(query)]
+        self._unnoted.update((query.name, query) for query in lost if query.name not in self._lost)
+        self._lost = frozenset(query.name for query in lost)
+        self.hopeless = any(
+            query.overdue_seconds > 2 * self._grace_seconds + (NOTE_SECONDS if query.name in self._unnoted else 0.0) for query in lost
         )
+
+    def _is_lost(self, query: W) -> bool:
+        """Whether the worker has to end for it."""
+        return query.overdue_seconds > 2 * self._grace_seconds

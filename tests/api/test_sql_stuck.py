@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,10 @@ import pytest
 from analytics.adhoc.delivery import MOST_BYTES
 from analytics.adhoc.door import WantedSql
 from analytics.adhoc.formats import Format
+from analytics.adhoc.watchdog import NOTE_SECONDS, Watchdog
+from analytics.background import running
 from analytics.domain.access import Role
+from analytics.errors import AnalyticsError, MetadataUnavailableError
 from tests.factories.sent_events import send_events
 from tests.fixtures.api import Api, make_settings, started
 from tests.fixtures.engines import _database
@@ -153,3 +156,58 @@ async def test_one_that_does_not_end_keeps_its_place_however_often_its_asker_is_
     assert not query.has_ended
     assert door._places.taken == 1
     await until(lambda: not door.under_way and door._places.taken == 0, "it never ended")
+
+
+@dataclass
+class Overdue:
+    """A query that was killed so long ago, as the watchdog sees it."""
+
+    name: str
+    overdue_seconds: float
+    over_time_seconds: float = 0.0
+    given_up: bool = False
+
+    def kill(self, why: AnalyticsError) -> None:
+        raise AssertionError(why)
+
+    def give_up(self) -> None:
+        self.given_up = True
+
+
+async def test_only_a_query_that_the_worker_has_to_end_for_is_kept_and_before_it_ends() -> None:
+    slow, stuck = Overdue("slow", 16.0), Overdue("stuck", 16.0)
+    noted: list[str] = []
+    tried: list[str] = []
+    stores_work = False
+
+    async def note(query: Overdue) -> None:
+        tried.append(query.name)
+        if not stores_work:
+            raise MetadataUnavailableError("Away.")
+        noted.append(query.name)
+
+    watchdog = Watchdog(lambda: [slow, stuck], note, 15.0, embedded=True)
+    async with running(watchdog.keep(), "keep"):
+        watchdog.look()
+        assert watchdog.off is not None
+        assert slow.given_up
+        assert stuck.given_up
+        assert not watchdog._unnoted, "after one grace the author of a query that is slow to die is not to blame"
+        slow.overdue_seconds = 31.0
+        stuck.overdue_seconds = 31.0
+        watchdog.look()
+        assert not watchdog.hopeless, "first it is kept whose it was"
+        await until(lambda: {"slow", "stuck"} <= set(tried), "nothing is kept")
+        slow.overdue_seconds = 0.0  # it ends while PostgreSQL is away
+        await until(lambda: "slow" not in watchdog._unnoted, "what has ended is still to be kept")
+        stuck.overdue_seconds = 31.0 + NOTE_SECONDS
+        watchdog.look()
+        assert watchdog.hopeless, "it waits for PostgreSQL for ever"
+        stuck.overdue_seconds = 31.0
+        watchdog.look()
+        assert not watchdog.hopeless
+        stores_work = True
+        await until(lambda: not watchdog._unnoted, "it is never kept")
+        watchdog.look()
+        assert watchdog.hopeless
+    assert noted == ["stuck"]
