@@ -68,7 +68,8 @@ class Names(Protocol):
 class WantedSql:
     """What is to run, for whom. `caller` shares one allowance of places; `explain` runs only the estimate of it.
 
-    `author` wrote the `statement`, and answers for it if nothing ends it; None: nobody is known to have. `in_history`: it is kept already.
+    `author` wrote the `statement`, or gave its values, and answers for it if nothing ends it; None: nobody is known to have.
+    `in_history`: it is kept already.
     """
 
     query_id: str

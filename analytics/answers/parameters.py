@@ -28,6 +28,13 @@ def given_values(question: Question, values: Mapping[str, Any], pointer: str = "
     return filled
 
 
+def are_defaults(question: Question, values: Mapping[str, Any]) -> bool:
+    """Whether `values`, which `given_values` took, say nothing but the defaults."""
+    defaults = {one.name: one.default for one in question.parameters if one.has_default and one.name in values}
+    types = {one.name: one.type for one in question.parameters if one.name in defaults}
+    return values.keys() == defaults.keys() and bind(types, values) == bind(types, defaults)
+
+
 def values_of_texts(question: Question, texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Values as an address has them (each a text, as often as its name stands there) as JSON has them, by the declared types.
 

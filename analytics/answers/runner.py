@@ -20,7 +20,7 @@ from analytics.adhoc.formats import Format
 from analytics.adhoc.queries import AdhocQueries, meta_of, whole_body
 from analytics.answers.answer import Answer
 from analytics.answers.checked import CheckedTexts
-from analytics.answers.parameters import given_values, with_values
+from analytics.answers.parameters import are_defaults, given_values, with_values
 from analytics.answers.trends_body import TrendsQuestion
 from analytics.answers.volatile import is_volatile
 from analytics.clock import Clock
@@ -64,9 +64,10 @@ class AnswerCache(Protocol):
 class Asked:
     """A question of a project.
 
-    `caller` shares one allowance of places and of queries an hour. `author` wrote it, and answers for SQL that nothing ends. `role`: whose
-    limits count; a saved question runs with an editor's, whoever asks. `source`: under what the history has it (`query:NAME`), None: not at
-    all. `days` (inclusive) are put in the place of the dates of trends, and of the parameters `date_from` and `date_to`.
+    `caller` shares one allowance of places and of queries an hour. `author` wrote it, and answers for SQL that nothing ends; but where
+    `params` are not its defaults `giver` does, who gave them (None: the caller). `role`: whose limits count; a saved question runs with an
+    editor's, whoever asks. `source`: under what the history has it (`query:NAME`), None: not at all. `days` (inclusive) are put in the
+    place of the dates of trends, and of the parameters `date_from` and `date_to`.
     """
 
     project: Project
@@ -80,6 +81,17 @@ class Asked:
     role: Role = Role.EDITOR
     source: str | None = None
     author: str | None = None
+    giver: str | None = None
+
+    @property
+    def callers(self) -> set[str]:
+        """Whose suspension is in its way."""
+        return {self.caller, *(one for one in (self.author, self.giver) if one is not None)}
+
+    @property
+    def answerable(self) -> str | None:
+        """Who answers for SQL that nothing ends; None: nobody is known to. Raises InvalidRequestError for values that do not fit."""
+        return self.author if are_defaults(self.question, self.params) else self.giver or self.caller
 
 
 class Answers:
@@ -107,9 +119,8 @@ class Answers:
         return await self._cached(asked, shape, (spec.span.start.astimezone(UTC).date(), last), lambda: self._trends(asked, spec))
 
     async def require_allowed(self, asked: Asked) -> None:
-        """Raises SqlSuspendedError where SQL of whoever asks or wrote it, or this statement, is suspended."""
-        callers = {asked.caller} if asked.author is None else {asked.caller, asked.author}
-        await self._queries.suspensions.require_none(asked.project.id, callers, asked.question.sql)
+        """Raises SqlSuspendedError where SQL of whoever asks, wrote it or gave its values, or this statement, is suspended."""
+        await self._queries.suspensions.require_none(asked.project.id, asked.callers, asked.question.sql)
 
     async def checked_sql(self, asked: Asked) -> CheckedSql:
         """The statement of a question in SQL with its values, as it would run. Raises SqlRefusedError, InvalidRequestError, StoreError."""
@@ -149,7 +160,7 @@ class Answers:
             checked,
             Format.JSON,
             most,
-            author=asked.author,
+            author=asked.answerable,
             statement=asked.question.sql,
             in_history=asked.source is not None,
         )

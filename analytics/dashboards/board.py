@@ -150,6 +150,7 @@ class Boards:
         params = dict(tile.params)
         if "timezone" in declared:
             params["timezone"] = view.timezone
+        giver = view.author if tile.params else author
         conditions: list[Any] = []
         for one in view.document.filters:
             values = list(view.filters.get(one.name, one.default or ()))
@@ -157,6 +158,10 @@ class Boards:
                 continue
             if one.name in declared:
                 params[one.name] = _bound(one.name, declared[one.name], values)
+                if values != list(one.default or ()):
+                    giver = view.caller
+                elif giver != view.caller:
+                    giver = view.author
             elif question.kind is QuestionKind.TRENDS:
                 conditions.append({"property": one.property, "operator": "in", "value": values})
             else:
@@ -173,6 +178,7 @@ class Boards:
             max_age_seconds=view.max_age_seconds,
             max_rows=MOST_ROWS,
             author=author,
+            giver=giver,
         )
 
 

@@ -77,7 +77,8 @@ class AlertJob:
         if question is None:
             saved = await self._saved.find(project.id, draft.saved_query or "")
             question, author = saved.question, saved.changed_by
-        answer = await self._answers.answer(Asked(project, question, f"alert {alert.id}", draft.params, author=author))
+        asked = Asked(project, question, f"alert {alert.id}", draft.params, author=author, giver=alert.changed_by)
+        answer = await self._answers.answer(asked)
         verdict = judge(draft.condition, [column.name for column in answer.columns], answer.rows, alert.last_value)
         if await self._alerts.checked(alert, fires=verdict.fires, value=verdict.value, level=verdict.level):
             _log.info("an alert changed its state", alert=alert.id, project_id=alert.project_id, fires=verdict.fires)

@@ -26,7 +26,7 @@ _WORDS = {"caller": "Your SQL", "statement": "This statement", "project": "The S
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """One as it is shown. `strike`: the how manieth it was lately; `actor`: whose statement did not end."""
+    """One as it is shown. `strike`: the how manieth it was lately; `actor`: whose statement or values did not end."""
 
     id: str
     kind: SuspendedKind
@@ -40,7 +40,7 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class HungQuery:
-    """A query that did not end though it was killed. `author`: who wrote the statement, None where nobody knows."""
+    """A query that did not end though it was killed. `author`: who wrote the statement or gave its values, None where nobody knows."""
 
     query_id: str
     project_id: str

@@ -99,6 +99,34 @@ async def test_a_saved_question_that_does_not_end_is_kept_and_suspended_with_who
     assert (await author.post(f"{path}/sql", {"sql": "SELECT 1"})).status_code == 429
 
 
+async def test_who_gave_the_values_with_which_a_saved_question_does_not_end_is_suspended_and_its_author_is_not(api: Api) -> None:
+    project = await api.make_project()
+    path, author = f"/v1/projects/{project['slug']}", await api.member(project, "editor")
+    sized = STUCK.replace("80 * 1000", "{size:UInt32}")
+    question = {"kind": "sql", "sql": sized, "parameters": [{"name": "size", "type": "UInt32", "default": 10}]}
+    assert (await author.post(f"{path}/queries", {"name": "sized", "question": question})).status_code == 201
+    assert (await author.put(f"{path}/queries/sized/publication", {})).status_code == 200
+    token = await api.token(project, ["endpoint:sized"])
+    watchdog = api.services.sql.watchdog
+    assert (await token.get(f"{path}/endpoints/sized.json")).status_code == 200
+    asking = asyncio.create_task(token.get(f"{path}/endpoints/sized.json?size=80000"))
+    await until(lambda: watchdog.hopeless, "the worker is asked to end before it is kept why, or never")
+    assert (await asking).json()["code"] == "limit-exceeded"
+    await until(lambda: watchdog.off is None, "it never ended")
+    found = {one["kind"]: one["of"] for one in (await api.owner.get(f"{path}/sql/suspensions")).json()["items"]}
+    writer = (await author.get("/v1/me")).json()["id"]
+    assert found.keys() == {"caller", "statement"}
+    assert writer not in found.values()
+    refused = await token.get(f"{path}/endpoints/sized.json?size=11&max_age_seconds=0")
+    assert (refused.status_code, refused.json()["code"]) == (429, "sql-suspended")
+    for one in (await api.owner.get(f"{path}/sql/suspensions")).json()["items"]:
+        if one["kind"] == "statement":
+            assert (await api.owner.delete(f"{path}/sql/suspensions/{one['id']}")).status_code == 204
+    refused = await token.get(f"{path}/endpoints/sized.json?size=12&max_age_seconds=0")
+    assert (refused.status_code, refused.json()["code"]) == (429, "sql-suspended"), "whoever gave the values waits"
+    assert (await author.post(f"{path}/queries/sized/run", {"params": {"size": 13}})).status_code == 200, "its author does not"
+
+
 async def test_a_saved_question_that_does_not_end_while_the_schema_asks_for_its_columns_suspends_whoever_wrote_it(api: Api) -> None:
     project = await api.make_project()
     path, author, other = f"/v1/projects/{project['slug']}", await api.member(project, "editor"), await api.member(project, "analyst")

@@ -168,7 +168,7 @@ class SqlLimitsQuestion(RootModel[dict[str, dict[str, StrictInt | float | Strict
 
 
 class SuspensionAnswer(Answer):
-    """A suspension of SQL. `of`: whose statement did not end, as a member's id, a token's, or `operator`; `query_id` is in the history."""
+    """A suspension of SQL. `of`: whose statement or values did not end (a member, a token, or `operator`); `query_id` is in the history."""
 
     id: str
     kind: Literal["caller", "statement", "project"]
