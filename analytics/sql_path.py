@@ -180,7 +180,14 @@ async def _opened(
         names=SourceNames(metadata.saved_queries, rollups),
     )
     queries = AdhocQueries(
-        door, metadata.sql_history, metadata.sql_limits, metadata.sql_suspensions, check_changes(settings.sql_limits), rates, clock
+        door,
+        metadata.sql_history,
+        metadata.sql_limits,
+        metadata.sql_suspensions,
+        metadata.saved_queries,
+        check_changes(settings.sql_limits),
+        rates,
+        clock,
     )
     watchdog = Watchdog(lambda: door.under_way, queries.note_hung, settings.sql_grace_seconds, embedded=engines.documents)
     async with (

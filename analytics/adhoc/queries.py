@@ -28,6 +28,7 @@ from analytics.errors import (
     RequestError,
     StoreError,
 )
+from analytics.metadata.saved_queries import SavedQueries
 from analytics.metadata.sql_history import SqlEnd, SqlHistory, SqlQuery, SqlStatus
 from analytics.metadata.sql_limits import SqlLimitChanges
 from analytics.metadata.sql_suspensions import HungQuery, SqlSuspensions
@@ -62,6 +63,7 @@ class AdhocQueries:
         history: SqlHistory,
         limits: SqlLimitChanges,
         suspensions: SqlSuspensions,
+        saved: SavedQueries,
         settings: Changes,
         rates: RateLimits,
         clock: Clock,
@@ -71,6 +73,7 @@ class AdhocQueries:
         self.history = history
         self.limits = limits
         self.suspensions = suspensions
+        self.saved = saved
         self._settings = settings
         self._rates = rates
         self._clock = clock
@@ -89,6 +92,12 @@ class AdhocQueries:
         """Count a query against what its caller may ask an hour. Raises OverRateError."""
         await self._rates.charge_hour("SQL queries", f"{project.id} {caller}", policy.queries_per_hour)
 
+    async def require_named_allowed(self, project: Project, checked: CheckedSql) -> None:
+        """Raises SqlSuspendedError where a saved query behind the names in `checked`, or whoever wrote it, is suspended."""
+        if checked.named:
+            written = await self.saved.written(project.id, checked.named)
+            await self.suspensions.require_none(project.id, {author for author, _ in written}, *(text for _, text in written))
+
     @asynccontextmanager
     async def running(self, asked: AskedSql) -> AsyncGenerator[RunningSql]:
         """`asked` under way as long as the block runs; what becomes of it is kept.
@@ -101,6 +110,7 @@ class AdhocQueries:
         policy = await self.policy(asked.principal, project)
         await self.charge(project, asked.actor, policy)
         checked = await self._checked(asked)
+        await self.require_named_allowed(project, checked)
         wanted = WantedSql(
             asked.query_id,
             project.id,

@@ -68,7 +68,8 @@ class NamedTables:
         return SchemaTable(query.name, query.description, columns, "saved-query")
 
     async def _columns(self, saved: SavedQuery, project: Project, caller: str, policy: SqlPolicy) -> Sequence[SchemaColumn]:
-        await self._suspensions.require_none(project.id, {caller, saved.changed_by}, saved.question.sql)
+        written = await self._saved.written(project.id, [saved.name])
+        await self._suspensions.require_none(project.id, {caller, *(author for author, _ in written)}, *(text for _, text in written))
         checked = await self._door.check(f"SELECT * FROM `{saved.name}` LIMIT 0", {}, project.id)  # noqa: S608 - a name of a saved query
         wanted = WantedSql(
             uuid4().hex,

@@ -149,9 +149,16 @@ class SavedQueries:
 
     async def reachable(self, project_id: str, names: Collection[str]) -> dict[str, tuple[Question, tuple[str, ...]]]:
         """The questions in SQL behind `names`, and behind all names in them, each with the names it reads; no more than MOST_REACHABLE."""
-        async with self._database.read() as connection:
-            rows = await connection.all(_sql("reachable"), project_id=project_id, names=sorted(names), limit=MOST_REACHABLE)
+        rows = await self._reached(project_id, names)
         return {row["name"]: (question_of(row["question"]), tuple(row["reads"])) for row in rows}
+
+    async def written(self, project_id: str, names: Collection[str]) -> list[tuple[str, str]]:
+        """Who last changed each question that is `reachable`, and its SQL."""
+        return [(row["changed_by"], question_of(row["question"]).sql) for row in await self._reached(project_id, names)]
+
+    async def _reached(self, project_id: str, names: Collection[str]) -> Sequence[Row]:
+        async with self._database.read() as connection:
+            return await connection.all(_sql("reachable"), project_id=project_id, names=sorted(names), limit=MOST_REACHABLE)
 
     async def mentioning(self, project_id: str, words: Sequence[str]) -> list[SavedText]:
         """All versions in which one of `words` stands somewhere."""

@@ -58,11 +58,10 @@ class SqlSuspensions:
         self.in_force = 0
         """How many there are, as `count` last found."""
 
-    async def require_none(self, project_id: str, callers: Collection[str], statement: str | None = None) -> None:
-        """Raises SqlSuspendedError if the SQL of one of `callers` is suspended, or of the project, or this statement."""
+    async def require_none(self, project_id: str, callers: Collection[str], *statements: str) -> None:
+        """Raises SqlSuspendedError if the SQL of one of `callers` is suspended, or of the project, or one of `statements`."""
         subjects: list[tuple[SuspendedKind, str]] = [("project", project_id), *(("caller", caller) for caller in callers)]
-        if statement is not None:
-            subjects.append(("statement", self._names.subject(project_id, statement)))
+        subjects.extend(("statement", self._names.subject(project_id, statement)) for statement in statements)
         now = self._clock.now()
         async with self._database.read() as connection:
             row = await connection.one(

@@ -73,7 +73,7 @@ WITH RECURSIVE reached AS
     JOIN saved_queries AS further
       ON further.project_id = %(project_id)s AND further.name = ANY (reached.reads) AND further.question ->> 'kind' = 'sql'
 )
-SELECT saved_queries.name, saved_queries.question, saved_queries.reads
+SELECT saved_queries.name, saved_queries.question, saved_queries.reads, saved_queries.changed_by
 FROM saved_queries
 WHERE saved_queries.project_id = %(project_id)s AND saved_queries.name IN (SELECT name FROM reached)
 ORDER BY saved_queries.name

@@ -172,7 +172,9 @@ async def test_a_cancel_is_answered_before_the_query_has_ended(api: Api, school:
 async def test_a_query_is_cancelled_from_another_process(api: Api, school: dict[str, Any]) -> None:
     here = api.services.sql.queries
     # All that two processes share is PostgreSQL.
-    elsewhere = AdhocQueries(here.door, here.history, here.limits, here.suspensions, {}, api.services.rate_limits, api.services.clock)
+    elsewhere = AdhocQueries(
+        here.door, here.history, here.limits, here.suspensions, here.saved, {}, api.services.rate_limits, api.services.clock
+    )
     query_id = uuid4()
     asking = asyncio.create_task(api.owner.post(path(school, "/sql"), {"sql": ENDLESS, "query_id": str(query_id)}))
     await until_running(api)

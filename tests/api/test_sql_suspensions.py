@@ -36,7 +36,7 @@ def suspensions(api: Api) -> tuple[SqlSuspensions, FixedClock]:
 async def seconds_of(suspensions: SqlSuspensions, project: dict[str, Any], *callers: str, statement: str | None = None) -> int:
     """For how long they have to wait; 0: not at all."""
     try:
-        await suspensions.require_none(project["id"], callers, statement)
+        await suspensions.require_none(project["id"], callers, *(() if statement is None else (statement,)))
     except SqlSuspendedError as error:
         return error.retry_after_seconds
     return 0
@@ -75,6 +75,34 @@ async def test_a_suspended_caller_is_refused_at_every_door_and_others_are_not(ap
     assert (await editor.post(f"{path}/trends", {"date_from": "2026-01-01", "series": [{}]})).status_code == 200
     for door, body in doors.items():
         assert (await other.post(path + door, body)).status_code in (200, 201), door
+
+
+async def test_what_a_suspended_author_saved_and_a_suspended_statement_run_by_their_name_in_no_other_statement_either(api: Api) -> None:
+    project = await api.make_project()
+    path, author, other = f"/v1/projects/{project['slug']}", await api.member(project, "editor"), await api.member(project, "editor")
+    saved = [
+        (author, "mine", "SELECT 1 AS mine"),
+        (other, "theirs", "SELECT 2 AS theirs"),
+        (other, "over", "SELECT * FROM mine"),
+        (other, "fine", "SELECT 3 AS fine"),
+    ]
+    for who, name, sql in saved:
+        assert (await who.post(f"{path}/queries", {"name": name, "question": {"kind": "sql", "sql": sql}})).status_code == 201
+    suspensions = api.services.metadata.sql_suspensions
+    await suspensions.suspend(hung(project, await id_of(author)))
+    await suspensions.suspend(hung(project, None, "SELECT 2 AS theirs"))
+
+    for door in ("/sql", "/sql/explain"):
+        for name in ("mine", "theirs", "over"):
+            refused = await other.post(path + door, {"sql": f"SELECT * FROM {name}"})
+            assert (refused.status_code, refused.json()["code"]) == (429, "sql-suspended"), (door, name)
+        assert (await other.post(path + door, {"sql": "SELECT * FROM fine"})).status_code == 200
+    refused = await other.post(f"{path}/queries/over/run", {})
+    assert (refused.status_code, refused.json()["code"]) == (429, "sql-suspended")
+    assert (await other.post(f"{path}/queries/fine/run", {})).status_code == 200
+    schema = (await other.get(f"{path}/schema")).json()["tables"]
+    columns = {table["name"]: [column["name"] for column in table["columns"]] for table in schema if table["kind"] == "saved-query"}
+    assert columns == {"mine": [], "theirs": [], "over": [], "fine": ["fine"]}
 
 
 async def test_an_owner_sees_and_lifts_a_suspension_and_both_are_in_the_audit(api: Api) -> None:
