@@ -10,6 +10,8 @@ from analytics.adhoc.door import RunningSql, WantedSql
 from analytics.adhoc.formats import Format
 from analytics.audit.names import AuditNames
 from analytics.clock import FixedClock, SystemClock
+from analytics.dashboards.board import View
+from analytics.dashboards.document import checked_document
 from analytics.domain.access import Role
 from analytics.errors import MetadataUnavailableError, SqlSuspendedError
 from analytics.metadata.sql_suspensions import CALLERS_OF_A_PROJECT, FORGOTTEN_AFTER, HungQuery, SqlSuspensions
@@ -185,3 +187,38 @@ async def test_what_hung_is_kept_once_however_often_keeping_it_fails(api: Api, m
     assert (entry["query_id"].replace("-", ""), entry["status"], entry["code"]) == (wanted.query_id, "failed", "limit-exceeded")
     records = (await api.owner.get(f"/v1/audit?project={project['slug']}&limit=100")).json()["items"]
     assert sorted(one["action"] for one in records if one["action"] in ("sql.hung", "sql.suspend")) == ["sql.hung", *["sql.suspend"] * 2]
+
+
+async def test_who_put_a_value_into_a_dashboard_or_set_its_filter_answers_for_it_and_else_who_wrote_the_question(api: Api) -> None:
+    project = await api.make_project()
+    path, writer = f"/v1/projects/{project['slug']}", await api.member(project, "editor")
+    question = {
+        "kind": "sql",
+        "sql": "SELECT {size:UInt32} AS n, {timezone:String} AS zone",
+        "parameters": [{"name": "size", "type": "UInt32", "default": 10}, {"name": "timezone", "type": "String", "default": "UTC"}],
+    }
+    assert (await writer.post(f"{path}/queries", {"name": "sized", "question": question})).status_code == 201
+    owned = api.services.keys.project_by_id(project["id"])
+    assert owned is not None
+
+    async def answerable(params: dict[str, Any], default: list[str] | None = None, asked: list[str] | None = None) -> str | None:
+        tile = {"id": "a", "title": "a", "question": {"saved": "sized"}, "params": params, "chart": {"mark": "bar"}}
+        place = {"x": 0, "y": 0, "width": 4, "height": 5}
+        document = checked_document(
+            {
+                "name": "a board",
+                "timezone": "Europe/London",
+                "filters": [{"name": "size", "property": "size", "default": default}],
+                "tiles": [{**tile, "position": place}],
+            }
+        )
+        days = api.services.boards.days_of(document, owned)
+        view = View(owned, document, "u_viewer", days, {} if asked is None else {"size": asked}, author="u_editor")
+        return (await api.services.boards.asked(view, document.tiles[0])).answerable
+
+    assert await answerable({}) == await id_of(writer), "the days and the zone are nobody's values"
+    assert await answerable({"size": 11}) == "u_editor"
+    assert await answerable({}, default=["11"]) == "u_editor"
+    assert await answerable({}, default=["11"], asked=["11"]) == "u_editor", "the viewer changed nothing"
+    assert await answerable({}, default=["11"], asked=["12"]) == "u_viewer"
+    assert await answerable({"size": 11}, asked=["12"]) == "u_viewer"
