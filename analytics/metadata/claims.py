@@ -1,5 +1,9 @@
-"""Claims: of all processes on one PostgreSQL, one at a time does a job. A claim goes with its connection, so also with its process."""
+"""Claims: of all processes on one PostgreSQL, one at a time does a job. A claim goes with its connection, so also with its process.
 
+The one thing to know: that connection is none of the pool, since a job may take hours.
+"""
+
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from enum import IntEnum
@@ -39,19 +43,26 @@ class Claim:
 
 
 @asynccontextmanager
-async def claimed(database: Database, job: Job) -> AsyncGenerator[Claim | None]:
+async def claimed(database: Database, job: Job, again_seconds: float | None = None) -> AsyncGenerator[Claim | None]:
     """The claim on `job` as long as the block runs; None if another process has it. Raises MetadataUnavailableError.
 
-    A connection that breaks within the block raises MetadataUnavailableError at its end.
+    With `again_seconds` it is asked for again after that long, until it is had. A connection that breaks within the block raises
+    MetadataUnavailableError at its end.
     """
-    async with database.read() as connection:
-        row = await connection.one(postgres("claims")["take"], space=SPACE, what=int(job))
-        if row is None:
-            raise MetadataUnavailableError("PostgreSQL does not answer.")
-        if not row["taken"]:
-            yield None
-            return
+    async with database.apart() as connection:
+        while not await _taken(connection, job):
+            if again_seconds is None:
+                yield None
+                return
+            await asyncio.sleep(again_seconds)
         try:
             yield Claim(connection)
         finally:
             await connection.one(postgres("claims")["leave"], space=SPACE, what=int(job))
+
+
+async def _taken(connection: Connection, job: Job) -> bool:
+    row = await connection.one(postgres("claims")["take"], space=SPACE, what=int(job))
+    if row is None:
+        raise MetadataUnavailableError("PostgreSQL does not answer.")
+    return bool(row["taken"])

@@ -7,8 +7,9 @@ found before it is handed out.
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -86,10 +87,13 @@ class _PatientConnection(Connection):
 
 
 class Database:
-    """The open pool. For one event loop."""
+    """The open pool, and `connect` for connections beside it. For one event loop."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Row]], audit: AuditLog) -> None:
+    def __init__(
+        self, pool: AsyncConnectionPool[AsyncConnection[Row]], audit: AuditLog, connect: Callable[[], Awaitable[AsyncConnection[Row]]]
+    ) -> None:
         self._pool = pool
+        self._connect = connect
         self._audit = audit
         self._waiting = self._given = 0
         self._is_away = False
@@ -122,18 +126,20 @@ class Database:
             yield Connection(raw)
 
     @asynccontextmanager
+    async def apart(self) -> AsyncGenerator[Connection]:
+        """A connection of one's own for what is held for long: what answers requests goes without none. Raises MetadataUnavailableError."""
+        async with _errors_as_ours(), await self._connect() as raw:
+            yield Connection(raw)
+
+    @asynccontextmanager
     async def cleaning(self) -> AsyncGenerator[Connection]:
-        """A connection for statements that write whole tables anew, outside of a transaction, for as long as they take.
+        """A connection of its own for statements that write whole tables anew, outside of a transaction, for as long as they take.
 
         Raises MetadataUnavailableError.
         """
-        async with _errors_as_ours(), self._connection() as raw:
+        async with _errors_as_ours(), await self._connect() as raw:
             await raw.execute(f"SET statement_timeout = 0; SET lock_timeout = '{_LOCK_SECONDS}s'".encode())
-            try:
-                yield _PatientConnection(raw)
-            finally:
-                if not raw.broken:
-                    await raw.execute("RESET statement_timeout; RESET lock_timeout")
+            yield _PatientConnection(raw)
 
     async def write_anew(self, table: str) -> None:
         """Write a table anew, without what was changed or removed, so that it is not on disk any more. Raises MetadataUnavailableError."""
@@ -199,6 +205,17 @@ async def open_database(
     Without `audit` records are kept all the same, under hashes that nobody can make again.
     """
     audit = audit or AuditLog(AuditNames(secrets.token_hex()), SystemClock())
+    options: dict[str, Any] = {
+        "autocommit": True,
+        "row_factory": dict_row,
+        "connect_timeout": 5,
+        "application_name": "analytics",
+        "options": "-c statement_timeout=10s -c idle_in_transaction_session_timeout=30s -c timezone=UTC",
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    }
     pool: AsyncConnectionPool[AsyncConnection[Row]] = AsyncConnectionPool(
         url,
         min_size=1,
@@ -209,22 +226,12 @@ async def open_database(
         # After this the pool gives up until somebody asks again: its pauses between tries would grow beyond what a caller waits.
         reconnect_timeout=wait_seconds,
         check=AsyncConnectionPool[AsyncConnection[Row]].check_connection,
-        kwargs={
-            "autocommit": True,
-            "row_factory": dict_row,
-            "connect_timeout": 5,
-            "application_name": "analytics",
-            "options": "-c statement_timeout=10s -c idle_in_transaction_session_timeout=30s -c timezone=UTC",
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 10_000,
-        },
+        kwargs=options,
         name="metadata",
     )
     await pool.open(wait=False)
     try:
-        yield Database(pool, audit)
+        yield Database(pool, audit, partial(AsyncConnection[Row].connect, url, **options))
     finally:
         await pool.close(timeout=5)
 

@@ -3,7 +3,9 @@
 The one thing to know: a query is kept, and audited in the same transaction, before it runs; of its text the audit has a keyed hash only.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -12,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from analytics.audit.names import AuditNames
 from analytics.clock import Clock
+from analytics.errors import MetadataUnavailableError
 from analytics.metadata.pool import Change, Connection, Database
 from analytics.metadata.storable import storable
 from analytics.statements import postgres
@@ -19,6 +22,8 @@ from analytics.statements import postgres
 SqlStatus = Literal["running", "finished", "failed", "refused", "cancelled"]
 LOST_AFTER = timedelta(hours=24)
 _MENTIONS_A_ROUND = 500
+_MOST_CONNECTIONS = 2  # of those of the pool; sign-in and dashboards need some, too
+_PLACE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,20 @@ class SqlHistory:
         self._database = database
         self._names = names
         self._clock = clock
+        self._places = asyncio.Semaphore(_MOST_CONNECTIONS)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncGenerator[None]:
+        """One of a few places: who comes while the table is written anew waits here, and not with a connection of the pool."""
+        try:
+            async with asyncio.timeout(_PLACE_SECONDS):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise MetadataUnavailableError("The history of SQL does not answer.") from error
+        try:
+            yield
+        finally:
+            self._places.release()
 
     async def begin(self, query: SqlQuery, refused: str | None = None) -> None:
         """Keep and (unless it has no `kind`) audit a query before it runs; `refused` is the code of what never will.
@@ -91,7 +110,7 @@ class SqlHistory:
         Raises ConflictError if its id is taken.
         """
         if query.kind is None:
-            async with self._database.bookkeeping() as connection:
+            async with self._place(), self._database.bookkeeping() as connection:
                 await self._insert(connection, query, refused)
             return
         after: dict[str, Any] = {
@@ -102,7 +121,10 @@ class SqlHistory:
         }
         if refused is not None:
             after["refused"] = refused
-        async with self._database.change(Change(query.actor, query.kind, query.id, query.project_id, after=after)) as connection:
+        async with (
+            self._place(),
+            self._database.change(Change(query.actor, query.kind, query.id, query.project_id, after=after)) as connection,
+        ):
             await self._insert(connection, query, refused)
 
     async def _insert(self, connection: Connection, query: SqlQuery, refused: str | None) -> None:
@@ -124,7 +146,7 @@ class SqlHistory:
 
     async def end(self, project_id: str, query_id: str, end: SqlEnd) -> None:
         """Keep how it ended."""
-        async with self._database.bookkeeping() as connection:
+        async with self._place(), self._database.bookkeeping() as connection:
             await connection.run(
                 postgres("sql_queries")["finish"],
                 project_id=project_id,
@@ -142,12 +164,12 @@ class SqlHistory:
 
     async def ask_to_end(self, project_id: str, query_id: str) -> None:
         """Have the process in which a query runs end it."""
-        async with self._database.bookkeeping() as connection:
+        async with self._place(), self._database.bookkeeping() as connection:
             await connection.run(postgres("sql_queries")["ask_to_end"], project_id=project_id, id=query_id)
 
     async def asked_to_end(self, queries: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
         """Those of `queries` (project and id) that are to end."""
-        async with self._database.read() as connection:
+        async with self._place(), self._database.read() as connection:
             rows = await connection.all(
                 postgres("sql_queries")["asked_to_end"],
                 project_ids=[project_id for project_id, _ in queries],
@@ -157,14 +179,14 @@ class SqlHistory:
 
     async def find(self, project_id: str, query_id: str) -> KeptSqlQuery | None:
         """The query of this project with this id."""
-        async with self._database.read() as connection:
+        async with self._place(), self._database.read() as connection:
             row = await connection.one(postgres("sql_queries")["find"], project_id=project_id, id=query_id)
         return KeptSqlQuery(**row) if row else None
 
     async def page(self, project_id: str, actor: str | None, before: tuple[str, str] | None, limit: int) -> list[KeptSqlQuery]:
         """At most `limit`, newest first, of one actor or (None) of all, after the key (started_at as ISO 8601, id)."""
         started_at, query_id = before or (None, None)
-        async with self._database.read() as connection:
+        async with self._place(), self._database.read() as connection:
             rows = await connection.all(
                 postgres("sql_queries")["page"],
                 project_id=project_id,
@@ -180,7 +202,7 @@ class SqlHistory:
         found: list[tuple[str, str, Mapping[str, Any]]] = []
         after = ""
         while True:
-            async with self._database.read() as connection:
+            async with self._place(), self._database.read() as connection:
                 rows = await connection.all(
                     postgres("sql_queries")["mentioning"],
                     project_id=project_id,
@@ -195,7 +217,7 @@ class SqlHistory:
 
     async def empty(self, project_id: str, ids: Sequence[str]) -> None:
         """Take away text and parameters of these queries, from the disk too."""
-        async with self._database.bookkeeping() as connection:
+        async with self._place(), self._database.bookkeeping() as connection:
             await connection.run(postgres("sql_queries")["empty"], project_id=project_id, ids=list(ids))
         async with self._database.cleaning() as connection:
             await connection.run(postgres("sql_queries")["clean"])
@@ -203,6 +225,6 @@ class SqlHistory:
     async def prune(self, older_than: timedelta) -> int:
         """Forget what began longer ago than that, and end what its process left behind; how many are gone."""
         now = self._clock.now()
-        async with self._database.bookkeeping() as connection:
+        async with self._place(), self._database.bookkeeping() as connection:
             await connection.run(postgres("sql_queries")["end_lost"], now=now, before=now - LOST_AFTER)
             return await connection.run(postgres("sql_queries")["prune"], before=now - older_than)

@@ -181,7 +181,10 @@ class Erasing:
 
         And while no export is written, in any process: it would carry on what is removed here.
         """
-        async with self._having(Job.RECONCILE), self._having(Job.EXPORT):
+        async with (
+            claimed(self._database, Job.RECONCILE, again_seconds=_POLL_SECONDS),
+            claimed(self._database, Job.EXPORT, again_seconds=_POLL_SECONDS),
+        ):
             yield
 
     @asynccontextmanager
@@ -192,15 +195,6 @@ class Erasing:
                 yield
             finally:
                 await self._in_thread(stack.close)
-
-    @asynccontextmanager
-    async def _having(self, job: Job) -> AsyncGenerator[None]:
-        while True:
-            async with claimed(self._database, job) as claim:
-                if claim is not None:
-                    yield
-                    return
-            await asyncio.sleep(_POLL_SECONDS)
 
     async def _phase(self, erasure: Erasure, phase: str) -> Erasure:
         if (erasure.status, erasure.phase) != ("running", phase):

@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from analytics.embedded.engines import EmbeddedEngines
 from analytics.errors import MetadataUnavailableError
+from analytics.metadata.claims import Job, claimed
 from analytics.metadata.pool import MAX_WAITING, Database, open_database
 from tests.fixtures.patience import eventually
 from tests.fixtures.relay import Relay
@@ -65,6 +66,37 @@ async def test_a_pool_that_is_busy_is_not_away(postgres_url: str) -> None:
             assert not any(await asyncio.gather(*(asks(database) for _ in range(5))))
             assert not database._is_away
         await until_it_answers(database)
+
+
+async def test_claims_and_cleaning_take_no_connection_of_the_pool(postgres_url: str) -> None:
+    async with open_database(postgres_url, max_connections=1, wait_seconds=1.0) as database:
+        async with (
+            claimed(database, Job.ERASE) as first,
+            claimed(database, Job.RECONCILE) as second,
+            database.cleaning(),
+            database.read(),  # all that the pool has
+            claimed(database, Job.ERASE) as again,
+        ):
+            assert (first is not None, second is not None, again) == (True, True, None)
+        async with claimed(database, Job.ERASE) as claim:
+            assert claim is not None
+
+
+async def test_a_claim_that_is_waited_for_is_had_once_it_is_left(postgres_url: str) -> None:
+    async with open_database(postgres_url) as database:
+        had = asyncio.Event()
+
+        async def wait() -> None:
+            async with claimed(database, Job.ERASE, again_seconds=0.01) as claim:
+                assert claim is not None
+                had.set()
+
+        async with claimed(database, Job.ERASE):
+            waiting = asyncio.create_task(wait())
+            await asyncio.sleep(0.1)
+            assert not had.is_set()
+        await waiting
+        assert had.is_set()
 
 
 async def test_where_the_log_of_writes_may_not_be_dropped_that_is_no_failure(engines: EmbeddedEngines, postgres_url: str) -> None:
