@@ -50,4 +50,11 @@ def _words(record: dict[str, Any]) -> list[str]:
         return [f"The erasure {record['status']}: {record['error'] or 'no reason given'}"]
     receipt = record["receipt"]
     stores = [f"  {name}: {store['removed']} removed, {store['left']} left" for name, store in receipt["stores"].items()]
-    return [f"Erased {len(receipt['ids'])} ids, verified {receipt['verified_at']}.", *stores, f"Mentions by others: {receipt['mentions']}."]
+    words = [
+        f"Erased {len(receipt['ids'])} ids, verified {receipt['verified_at']}.",
+        *stores,
+        f"Mentions by others: {receipt['mentions']}.",
+    ]
+    if receipt["log_dropped"] is False:
+        words.append("PostgreSQL's log of writes was not dropped: a superuser has to allow it once (sql/postgres/setup/cut_log.sql).")
+    return words

@@ -101,12 +101,13 @@ class Erasing:
             left = {store.name: await self._in_thread(store.find, subject) for store in self._stores}
             read_url.cache_clear()  # an id may stand in the address of a page
             erasure = await self._phase(erasure, "dropping the log of PostgreSQL")
-            await self._database.cut_log()
+            log_dropped = await self._database.cut_log()
         if any(left.values()):
             raise WarehouseUnavailableError(f"Something is left of {erasure.id}: {left}")
-        finished = replace(erasure, status="finished", phase="", finished_at=self._clock.now(), receipt=await self._receipt(erasure, left))
+        receipt = {**await self._receipt(erasure, left), "log_dropped": log_dropped}
+        finished = replace(erasure, status="finished", phase="", finished_at=self._clock.now(), receipt=receipt)
         await self.erasures.save(finished)
-        _log.info("a person was erased", erasure=erasure.id, found=erasure.work["found"])
+        _log.info("a person was erased", erasure=erasure.id, found=erasure.work["found"], log_dropped=log_dropped)
         return finished
 
     # ---- steps -----------------------------------------------------------------------

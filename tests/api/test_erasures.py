@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from analytics.answers.runner import Asked
 from analytics.domain.question import Question, QuestionKind, question_of
@@ -338,7 +339,22 @@ async def test_a_run_broken_off_between_the_rows_of_a_table_and_its_files_writes
     record = await erased(api, project, {"user_id": person})
     assert (record["status"], broken) == ("finished", ["once"])
     assert record["receipt"]["stores"]["postgres:sql_queries"]["removed"] == 1
+    assert record["receipt"]["log_dropped"] is True
     assert await file_of("sql_queries") != before, "what was there before is still on disk"
+
+
+async def test_a_receipt_says_that_the_log_of_postgresql_was_not_dropped(api: Api, engines: EmbeddedEngines) -> None:
+    project, url = await api.make_project(), api.settings.postgres_url
+    assert url is not None
+    assert engines.postgres_superuser_url is not None
+    here = make_conninfo(engines.postgres_superuser_url, dbname=conninfo_to_dict(url.get_secret_value())["dbname"])
+    async with await psycopg.AsyncConnection[Any].connect(here, autocommit=True) as superuser:
+        await superuser.execute("REVOKE EXECUTE ON FUNCTION public.cut_log() FROM analytics")
+        try:
+            record = await erased(api, project, {"user_id": "anybody"})
+        finally:
+            await superuser.execute("GRANT EXECUTE ON FUNCTION public.cut_log() TO analytics")
+    assert (record["status"], record["receipt"]["log_dropped"]) == ("finished", False)
 
 
 async def test_one_process_runs_it_and_it_waits_for_every_spool(api: Api) -> None:

@@ -37,12 +37,16 @@ class StoreReceipt(Answer):
 
 
 class ErasureReceipt(Answer):
-    """`ids`: keyed hashes of all ids, linked ones included. `mentions`: events of others that hold one of them in their properties."""
+    """`ids`: keyed hashes of all ids, linked ones included. `mentions`: events of others that hold one of them in their properties.
+
+    `log_dropped`: whether PostgreSQL dropped its log of writes, in which the person may stand; null if that was not kept.
+    """
 
     ids: list[str]
     stores: dict[str, StoreReceipt]
     mentions: int
     verified_at: UtcTime
+    log_dropped: bool | None = None
 
 
 class ErasureAnswer(Answer):
