@@ -10,16 +10,23 @@ from analytics.errors import ConflictError
 from analytics.metadata.pool import Connection, Database
 from analytics.statements import postgres
 
-_TOLD = 5
+MOST_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
 class SourceUse:
-    """What asks a name: a saved query by its name, an alert or a dashboard by its id. `sql`: of those that ask in a text of their own."""
+    """What asks a name: a saved query by its name, an alert or a dashboard by its id."""
 
     kind: str
     id: str
-    sql: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """A text of SQL, and alerts and dashboards that ask it: of many the first few."""
+
+    sql: str
+    users: Sequence[SourceUse]
 
 
 class SourceUses:
@@ -28,11 +35,16 @@ class SourceUses:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def texts(self, project_id: str, name: str) -> list[SourceUse]:
-        """Alerts and dashboards in whose own SQL the name stands, be it as a table or not. Raises MetadataUnavailableError."""
+    async def texts(self, project_id: str, name: str, limit: int) -> list[SourceText]:
+        """At most `limit` texts of alerts and dashboards in which the name stands by itself, be it as a table or not, each once.
+
+        Raises MetadataUnavailableError.
+        """
         async with self._database.read() as connection:
-            rows = await connection.all(postgres("source_uses")["texts"], project_id=project_id, name=name)
-        return [SourceUse(**row) for row in rows]
+            rows = await connection.all(
+                postgres("source_uses")["texts"], project_id=project_id, name=name, limit=limit, users=MOST_TOLD + 1
+            )
+        return [SourceText(row["sql"], [SourceUse(*user) for user in row["users"]]) for row in rows]
 
 
 async def hold_names(connection: Connection, project_id: str, names: Iterable[str]) -> None:
@@ -59,5 +71,5 @@ async def require_unnamed(connection: Connection, project_id: str, name: str) ->
 def require_none(uses: Sequence[SourceUse]) -> None:
     """Raises ConflictError saying what asks the name."""
     if uses:
-        told = [f"{use.kind} {use.id}" for use in uses[:_TOLD]]
-        raise ConflictError(f"It is asked by {', '.join(told)}{' and more' if len(uses) > _TOLD else ''}.")
+        told = [f"{use.kind} {use.id}" for use in uses[:MOST_TOLD]]
+        raise ConflictError(f"It is asked by {', '.join(told)}{' and more' if len(uses) > MOST_TOLD else ''}.")

@@ -21,11 +21,18 @@ ORDER BY kind, id
 LIMIT 20;
 
 -- name: texts
--- The SQL of alerts and tiles in which a name stands, be it as a table or not.
-SELECT 'alert' AS kind, id, question ->> 'sql' AS sql FROM alerts
-WHERE project_id = %(project_id)s AND strpos(question ->> 'sql', %(name)s) > 0
-UNION
-SELECT 'dashboard' AS kind, id, tile -> 'question' ->> 'sql' AS sql
-FROM dashboards CROSS JOIN jsonb_array_elements(document -> 'tiles') AS tile
-WHERE project_id = %(project_id)s AND strpos(tile -> 'question' ->> 'sql', %(name)s) > 0
-ORDER BY kind, id;
+-- Texts of SQL of alerts and tiles in which a name stands, be it as a table or not, but not within a longer name; and a few of who asks each.
+WITH asked AS (
+    SELECT 'alert' AS kind, id, question ->> 'sql' AS sql FROM alerts
+    WHERE project_id = %(project_id)s
+    UNION
+    SELECT 'dashboard' AS kind, id, tile -> 'question' ->> 'sql' AS sql
+    FROM dashboards CROSS JOIN jsonb_array_elements(document -> 'tiles') AS tile
+    WHERE project_id = %(project_id)s
+)
+SELECT sql, (array_agg(ARRAY[kind, id] ORDER BY kind, id))[:%(users)s] AS users
+FROM asked
+WHERE strpos(sql, %(name)s) > 0 AND sql ~ ('(?<![A-Za-z0-9_])' || %(name)s::text || '(?![A-Za-z0-9_])')
+GROUP BY sql
+ORDER BY sql
+LIMIT %(limit)s;

@@ -165,6 +165,31 @@ async def test_what_is_asked_by_its_name_cannot_be_deleted_and_is_told_what_asks
         assert (await school.editor.delete(path)).status_code == 204
 
 
+async def test_who_deletes_a_name_has_so_many_texts_read_and_no_more(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analytics.answers.uses.MAX_TEXTS", 2)
+    name, path = "told", f"{school.path}/queries/told"
+    await school.save(sql("SELECT 1 AS n"), name=name)
+    texts = ["SELECT 'retold' AS n", *[f"SELECT 'told' AS n, {number} AS m" for number in (1, 1, 2, 3)]]
+    tiles = [tile(f"t-{number}", sql(text), bar("n", "n")) for number, text in enumerate(texts)]
+    board = await school.editor.post(f"{school.path}/dashboards", dashboard(*tiles))
+    assert board.status_code == 201, board.text
+    read, door = list[str](), school.api.services.sql.queries.door
+    checked = door.checked
+
+    async def noted(text: str, *more: Any) -> Any:
+        read.append(text)
+        return await checked(text, *more)
+
+    monkeypatch.setattr(door, "checked", noted)
+    refused = await school.editor.delete(path)
+    assert (refused.status_code, "too many" in refused.json()["detail"], len(read)) == (409, True, 2)
+    read.clear()
+    monkeypatch.setattr("analytics.answers.uses.MAX_TEXTS", 3)
+    assert (await school.editor.delete(path)).status_code == 204
+    assert sorted(read) == sorted({text for text in texts if "'told'" in text}), "each once, and only where it is no part of another word"
+    assert (await school.editor.delete(f"{school.path}/dashboards/{board.json()['id']}")).status_code == 204
+
+
 async def test_the_schema_lists_what_the_project_named_with_its_columns(school: School, other: School) -> None:
     await school.save(sql("SELECT date, uniq(person) AS people FROM events GROUP BY date"), name="people-a-day", description="People.")
     await school.save(sql("SELECT {n:UInt8} AS n", {"name": "n", "type": "UInt8"}), name="needs-a-value")
