@@ -7,6 +7,8 @@ import pytest
 
 from analytics.cache.connection import Cache
 
+pytestmark = pytest.mark.anyio
+
 
 async def test_a_connection_that_does_not_end_in_time_holds_up_no_stop(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = Cache(redis_url, connect_seconds=0.1)
