@@ -317,7 +317,7 @@ async def open_services(
             pictures=pictures,
             saving=Saving(sql.queries.door, answers),
             sources_in_texts=SourcesInTexts(metadata.source_uses, sql.queries.door),
-            named_tables=NamedTables(metadata.saved_queries, metadata.rollups, sql.queries.door, suspensions),
+            named_tables=NamedTables(sql.queries, metadata.rollups),
             rollups=rollups,
             sql_history_keep=timedelta(days=settings.sql_history_days),
         )

@@ -4,7 +4,7 @@ The one thing to know: what is refused is kept and audited like what runs, with 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -92,11 +92,12 @@ class AdhocQueries:
         """Count a query against what its caller may ask an hour. Raises OverRateError."""
         await self._rates.charge_hour("SQL queries", f"{project.id} {caller}", policy.queries_per_hour)
 
-    async def require_named_allowed(self, project: Project, checked: CheckedSql) -> None:
-        """Raises SqlSuspendedError where a saved query behind the names in `checked`, or whoever wrote it, is suspended."""
-        if checked.named:
-            written = await self.saved.written(project.id, checked.named)
-            await self.suspensions.require_none(project.id, {author for author, _ in written}, *(text for _, text in written))
+    async def require_named_allowed(self, project: Project, names: Collection[str], caller: str | None = None) -> None:
+        """Raises SqlSuspendedError where a saved query behind `names`, or whoever wrote it, or `caller`, is suspended."""
+        if names:
+            written = await self.saved.written(project.id, names)
+            callers = {author for author, _ in written} | ({caller} if caller is not None else set())
+            await self.suspensions.require_none(project.id, callers, *(text for _, text in written))
 
     @asynccontextmanager
     async def running(self, asked: AskedSql) -> AsyncGenerator[RunningSql]:
@@ -110,7 +111,7 @@ class AdhocQueries:
         policy = await self.policy(asked.principal, project)
         await self.charge(project, asked.actor, policy)
         checked = await self._checked(asked)
-        await self.require_named_allowed(project, checked)
+        await self.require_named_allowed(project, checked.named)
         wanted = WantedSql(
             asked.query_id,
             project.id,

@@ -97,20 +97,17 @@ class Watchdog(Generic[W]):
         said = False
         while True:
             for name, query in tuple(self._unnoted.items()):
-                if not self._is_lost(query):  # it has ended after all
-                    self._unnoted.pop(name, None)
-                    continue
                 try:
-                    await self._note(query)
+                    if self._is_lost(query):  # else it has ended after all
+                        await self._note(query)
                 except StoreError as error:
                     if not said:
                         _log.error("a query that does not end cannot be kept yet", query_id=name, code=error.code)
                     said = True
+                    continue
                 except Exception as error:  # the worker must not stay for it
                     _log.error("a query that does not end is not kept", query_id=name, exc_info=error)
-                    self._unnoted.pop(name, None)
-                else:
-                    self._unnoted.pop(name, None)
+                self._unnoted.pop(name, None)
             await asyncio.sleep(LOOK_SECONDS)
 
     def look(self) -> None:

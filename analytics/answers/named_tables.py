@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import replace
 from uuid import uuid4
 
-from analytics.adhoc.door import SqlDoor, WantedSql
+from analytics.adhoc.door import WantedSql
 from analytics.adhoc.formats import Format
+from analytics.adhoc.queries import AdhocQueries
 from analytics.adhoc.schema import SchemaColumn, SchemaTable
 from analytics.domain.project import Project
 from analytics.domain.question import QuestionKind
@@ -20,8 +21,7 @@ from analytics.domain.rollup import MOST_OF_PROJECT
 from analytics.domain.sql_policy import SqlPolicy
 from analytics.errors import LimitExceededError, QueryTimeoutError, RequestError
 from analytics.metadata.rollups import Rollups
-from analytics.metadata.saved_queries import SavedQueries, SavedQuery
-from analytics.metadata.sql_suspensions import SqlSuspensions
+from analytics.metadata.saved_queries import SavedQuery
 
 MOST_QUERIES = 100
 _LONGEST_SECONDS = 5.0
@@ -32,11 +32,11 @@ _AT_ONCE = 2
 class NamedTables:
     """Those of all projects. For one event loop."""
 
-    def __init__(self, saved: SavedQueries, rollups: Rollups, door: SqlDoor, suspensions: SqlSuspensions) -> None:
-        self._saved = saved
+    def __init__(self, queries: AdhocQueries, rollups: Rollups) -> None:
+        self._queries = queries
+        self._saved = queries.saved
+        self._door = queries.door
         self._rollups = rollups
-        self._door = door
-        self._suspensions = suspensions
 
     async def of(self, project: Project, caller: str, policy: SqlPolicy) -> list[SchemaTable]:
         """Rollups, and the first MOST_QUERIES saved queries that can stand in FROM; one that fails or comes too late has no columns.
@@ -68,8 +68,7 @@ class NamedTables:
         return SchemaTable(query.name, query.description, columns, "saved-query")
 
     async def _columns(self, saved: SavedQuery, project: Project, caller: str, policy: SqlPolicy) -> Sequence[SchemaColumn]:
-        written = await self._saved.written(project.id, [saved.name])
-        await self._suspensions.require_none(project.id, {caller, *(author for author, _ in written)}, *(text for _, text in written))
+        await self._queries.require_named_allowed(project, [saved.name], caller)
         checked = await self._door.check(f"SELECT * FROM `{saved.name}` LIMIT 0", {}, project.id)  # noqa: S608 - a name of a saved query
         wanted = WantedSql(
             uuid4().hex,

@@ -150,7 +150,7 @@ class Answers:
 
     async def _sql(self, asked: Asked, checked: CheckedSql, policy: SqlPolicy) -> Answer:
         await self.require_allowed(asked)
-        await self._queries.require_named_allowed(asked.project, checked)
+        await self._queries.require_named_allowed(asked.project, checked.named)
         await self._queries.charge(asked.project, asked.caller, policy)
         most = min(asked.max_rows, MOST_ROWS)
         wanted = WantedSql(
