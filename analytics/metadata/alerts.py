@@ -190,8 +190,7 @@ class Alerts:
             for alert_id, draft in drafts.items():
                 values = {name: value for name, value in _columns(draft).items() if name in ("name", "description", "question", "params")}
                 await connection.run(_sql("rewrite"), project_id=project_id, id=alert_id, **values)
-        async with self._database.cleaning() as connection:
-            await connection.run(_sql("clean"))
+        await self._database.write_anew("alerts")
 
     # ---- parts -----------------------------------------------------------------
 

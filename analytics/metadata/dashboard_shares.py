@@ -113,8 +113,7 @@ class DashboardShares:
         change = Change("service", "share.erase", None, project_id, after={"links": len(ids)})
         async with self._database.change(change) as connection:
             await connection.run(postgres("dashboard_shares")["end"], project_id=project_id, ids=list(ids))
-        async with self._database.cleaning() as connection:
-            await connection.run(postgres("dashboard_shares")["clean"])
+        await self._database.write_anew("dashboard_shares")
 
 
 def _share(row: Row) -> Share:

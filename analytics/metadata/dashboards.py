@@ -120,8 +120,7 @@ class Dashboards:
 
     async def clean(self) -> None:
         """Write the table anew, so that what was changed is not on disk any more."""
-        async with self._database.cleaning() as connection:
-            await connection.run(postgres("dashboards")["clean"])
+        await self._database.write_anew("dashboards")
 
 
 def _dashboard(row: Row) -> Dashboard:

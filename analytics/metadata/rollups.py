@@ -163,8 +163,7 @@ class Rollups:
 
     async def clean(self) -> None:
         """Write the table anew, so that what was removed is not on disk any more."""
-        async with self._database.cleaning() as connection:
-            await connection.run(postgres("rollups")["clean"])
+        await self._database.write_anew("rollups")
 
     async def drop(self, rollup: Rollup) -> None:
         """Drop one, whatever its state; `remove` it once its table is gone."""

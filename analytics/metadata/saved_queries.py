@@ -187,9 +187,8 @@ class SavedQueries:
                     await connection.run(_sql("rewrite_version"), **values, version=text.version)
                 else:
                     await connection.run(_sql("rewrite"), **values)
-        async with self._database.cleaning() as connection:
-            await connection.run(_sql("clean"))
-            await connection.run(_sql("clean_versions"))
+        for table in sorted({"saved_query_versions" if text.version else "saved_queries" for text in texts}):
+            await self._database.write_anew(table)
 
     async def _publish(self, change: Change, actor: str | None, at: datetime | None, max_age_seconds: float) -> SavedQuery:
         async with self._database.change(change) as connection:

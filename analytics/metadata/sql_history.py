@@ -219,8 +219,7 @@ class SqlHistory:
         """Take away text and parameters of these queries, from the disk too."""
         async with self._place(), self._database.bookkeeping() as connection:
             await connection.run(postgres("sql_queries")["empty"], project_id=project_id, ids=list(ids))
-        async with self._database.cleaning() as connection:
-            await connection.run(postgres("sql_queries")["clean"])
+        await self._database.write_anew("sql_queries")
 
     async def prune(self, older_than: timedelta) -> int:
         """Forget what began longer ago than that, and end what its process left behind; how many are gone."""

@@ -118,7 +118,3 @@ ORDER BY created_at, id;
 UPDATE alerts
 SET name = %(name)s, description = %(description)s, question = %(question)s, params = %(params)s, revision = revision + 1
 WHERE project_id = %(project_id)s AND id = %(id)s;
-
--- name: clean
--- Write the table anew, without what was rewritten, so that it is not on disk any more.
-VACUUM (FULL) alerts;

@@ -37,7 +37,3 @@ WHERE project_id = %(project_id)s
 -- name: end
 -- End links, whosever they are.
 DELETE FROM dashboard_shares WHERE project_id = %(project_id)s AND id = ANY (%(ids)s::text[]);
-
--- name: clean
--- Give back their space.
-VACUUM (FULL) dashboard_shares;

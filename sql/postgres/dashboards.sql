@@ -39,7 +39,3 @@ SELECT id, project_id, name, version, document, created_at, updated_at, changed_
 FROM dashboards
 WHERE project_id = %(project_id)s
   AND EXISTS (SELECT 1 FROM unnest(%(words)s::text[]) AS word WHERE strpos(document::text, word) > 0);
-
--- name: clean
--- Write the table anew, without what was taken out, so that it is not on disk any more.
-VACUUM (FULL) dashboards;

@@ -76,7 +76,3 @@ DELETE FROM rollups WHERE id = %(id)s AND state = 'dropping';
 -- Those of a project, the dropped ones included.
 SELECT id, project_id, name, description, sql, plan, physical, state, reason, begun, filled_to, days_done, days, created_at, changed_at
 FROM rollups WHERE project_id = %(project_id)s ORDER BY created_at, id;
-
--- name: clean
--- Write the table anew, without what was removed, so that it is not on disk any more.
-VACUUM (FULL) rollups;

@@ -116,11 +116,3 @@ WHERE project_id = %(project_id)s AND name = %(name)s;
 -- A version, without what was erased.
 UPDATE saved_query_versions SET description = %(description)s, question = %(question)s
 WHERE project_id = %(project_id)s AND name = %(name)s AND version = %(version)s;
-
--- name: clean
--- Write the table anew, without what was rewritten, so that it is not on disk any more.
-VACUUM (FULL) saved_queries;
-
--- name: clean_versions
--- As `clean`, of the versions.
-VACUUM (FULL) saved_query_versions;

@@ -53,10 +53,6 @@ LIMIT %(limit)s;
 -- Take away what some queries said.
 UPDATE sql_queries SET statement = NULL, parameters = NULL WHERE project_id = %(project_id)s AND id = ANY (%(ids)s::text[]);
 
--- name: clean
--- Write the table anew, without what was emptied, so that it is not on disk any more.
-VACUUM (FULL) sql_queries;
-
 -- name: prune
 -- Forget what is too old to be kept.
 DELETE FROM sql_queries WHERE started_at < %(before)s;
