@@ -10,6 +10,8 @@
     │   │   │   └── UnknownPropertyError  unknown-property
     │   │   └── TimeRangeError          time-range
     │   ├── UnauthenticatedError      unauthenticated
+    │   │   ├── SecondFactorRequiredError  second-factor-required
+    │   │   └── SecondFactorWrongError     second-factor-wrong
     │   ├── ForbiddenError            forbidden
     │   │   └── CsrfError               csrf
     │   ├── NotFoundError             not-found
@@ -144,6 +146,20 @@ class UnauthenticatedError(RequestError):
 
     code = "unauthenticated"
     title = "Not signed in"
+
+
+class SecondFactorRequiredError(UnauthenticatedError):
+    """The password is right, and a code of the second factor must come with it."""
+
+    code = "second-factor-required"
+    title = "A second factor is needed"
+
+
+class SecondFactorWrongError(UnauthenticatedError):
+    """The password is right, and the code of the second factor is not."""
+
+    code = "second-factor-wrong"
+    title = "The second factor is wrong"
 
 
 class ForbiddenError(RequestError):

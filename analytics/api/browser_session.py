@@ -27,12 +27,12 @@ _BODY: dict[str, Any] = {
 
 @router.post("", openapi_extra=_BODY)
 async def begin_session(request: Request, response: Response, services: OpenServices) -> SessionAnswer:
-    """Sign a browser in: sets the cookie, answers the CSRF token that every change needs as X-CSRF-Token. Takes JSON or a form."""
+    """Sign a browser in: sets the cookie, answers the CSRF token that every change needs as X-CSRF-Token. JSON or a form, also `totp`."""
     headers = request.headers
     if not services.browser_cookie.is_own_page(headers.get("sec-fetch-site"), headers.get("origin"), headers.get("host")):
         raise CsrfError("Another site may not sign anybody in.")
     wanted = await _form(request)
-    known = await check_password(request, services, wanted.username, wanted.password)
+    known = await check_password(request, services, wanted.username, wanted.password, wanted.totp)
     token = await services.metadata.browser_sessions.begin(known)
     response.set_cookie(max_age=int(LONGEST.total_seconds()), value=token, **_cookie(request, services))
     return await _answer(services, token)

@@ -11,7 +11,7 @@ from analytics.api.schemas.sign_in import NewPassword, Refresh, SignedIn, Signin
 from analytics.audit.names import claimed
 from analytics.domain.access import Permission, Person, Token, is_of
 from analytics.domain.access_token import ACCESS_SECONDS, ends_at
-from analytics.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+from analytics.errors import ForbiddenError, RateLimitedError, SecondFactorRequiredError, UnauthenticatedError
 from analytics.metadata.pool import Change
 from analytics.metadata.refresh_tokens import KnownPassword
 from analytics.services import Services
@@ -26,10 +26,11 @@ async def sign_in(
     services: OpenServices,
     username: Annotated[str, Form(max_length=300)],
     password: Annotated[str, Form(max_length=1000)],
+    totp: Annotated[str | None, Form(max_length=50, description="A code of the second factor, for who has one.")] = None,
     grant_type: Annotated[str | None, Form(pattern="^password$")] = None,
 ) -> SignedIn:
-    """Sign in with an e-mail address and a password (OAuth2 password form)."""
-    known = await check_password(request, services, username, password)
+    """Sign in with an e-mail address and a password (OAuth2 password form); who has a second factor adds a code of it as `totp`."""
+    known = await check_password(request, services, username, password, totp)
     family_id, token = await services.metadata.refresh_tokens.begin(known)
     return _signed_in(services.signer.for_person(known.user_id, family_id), token)
 
@@ -104,16 +105,25 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-async def check_password(request: Request, services: Services, username: str, password: str) -> KnownPassword:
-    """Who this is. Raises UnauthenticatedError, alike for an unknown name and a wrong password, or RateLimitedError after too many."""
+async def check_password(request: Request, services: Services, username: str, password: str, code: str | None) -> KnownPassword:
+    """Who this is. Raises UnauthenticatedError, alike for an unknown name and a wrong password, or RateLimitedError after too many.
+
+    Whoever has a second factor needs a code of it too: SecondFactorRequiredError, SecondFactorWrongError, once the password was right.
+    """
     await brake(request, services, "sign-in", username)
     try:
         known = await services.metadata.users.sign_in(username, password)
     except UnauthenticatedError:
         await services.metadata.audit.record_failed_sign_in(username)
         raise
+    try:
+        admitted = await services.metadata.second_factors.admit(known, code)
+    except SecondFactorRequiredError:  # tries before it stay counted, or one who knows the password would have them forgiven
+        await services.sign_in_brake.taken_back(username, address_of(request))
+        services.metadata.audit_queue.count(Change(known.user_id, "second-factor.ask", known.user_id))
+        raise
     await services.sign_in_brake.succeeded(username, address_of(request))
-    return known
+    return admitted
 
 
 async def brake(request: Request, services: Services, what: Literal["sign-in", "password", "reset"], name: str) -> None:

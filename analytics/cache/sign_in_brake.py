@@ -38,12 +38,19 @@ class SignInBrake:
 
     async def succeeded(self, name: str, place: str) -> None:
         """The try was good: those before it are forgiven to the name, and this one to the place."""
+        await self._uncount(name, place, forgiving=True)
+
+    async def taken_back(self, name: str, place: str) -> None:
+        """The try proved nothing and was no guess: it alone is not counted."""
+        await self._uncount(name, place, forgiving=False)
+
+    async def _uncount(self, name: str, place: str, *, forgiving: bool) -> None:
         counted = counters(self._what, name, place)
-        self._memory.succeeded(counted)
+        self._memory.succeeded(counted, forgiving=forgiving)
 
         async def uncount(client: redis.asyncio.Redis) -> object:
             for counter in counted:
-                if counter.forgiven:
+                if counter.forgiven and forgiving:
                     await client.execute_command("DEL", _key(counter.key))
                 elif await client.execute_command("HGET", _key(counter.key), "count"):
                     await client.execute_command("HINCRBY", _key(counter.key), "count", -1)

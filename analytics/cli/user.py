@@ -162,6 +162,24 @@ def enable(line: CommandLine, email: str) -> None:
     line.answer(changed, f"{changed['email']} may sign in again.")
 
 
+@user.command("second-factor")
+@click.argument("email")
+@click.option("--remove", is_flag=True, help="Take it off, as for a lost telephone: the password alone is asked for then.")
+@pass_command_line
+def second_factor(line: CommandLine, email: str, remove: bool) -> None:
+    """Say whether a person has a second factor, or take it off."""
+    with connect(line) as service:
+        if remove:
+            service.delete(_path(email, "second-factor"))
+        found = service.get(_path(email, "second-factor"))
+    if remove:
+        line.answer(found, f"{email} signs in with the password alone.")
+    elif found["enabled"]:
+        line.answer(found, f"{email} has a second factor since {found['since']}; recovery codes left: {found['recovery_codes_left']}.")
+    else:
+        line.answer(found, f"{email} has no second factor.")
+
+
 def _path(email: str, *parts: str) -> str:
     return "/".join(("/v1/users", *(quote(part, safe="") for part in (email, *parts))))
 

@@ -91,11 +91,11 @@ class MemoryBrake:
         while len(self._tries) > REMEMBERED:
             self._tries.popitem(last=False)
 
-    def succeeded(self, counted: tuple[Counter, ...]) -> None:
-        """The try was good."""
+    def succeeded(self, counted: tuple[Counter, ...], *, forgiving: bool = True) -> None:
+        """The try was good; not `forgiving` takes it back and leaves those before it counted."""
         for counter in counted:
             tries = self._tries.get(counter.key)
-            if counter.forgiven:
+            if counter.forgiven and forgiving:
                 self._tries.pop(counter.key, None)
             elif tries is not None:
                 tries.count -= 1

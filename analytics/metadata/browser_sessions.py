@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from analytics.clock import Clock
 from analytics.domain.access import Person
-from analytics.metadata.pool import Change, Database
+from analytics.metadata.pool import Database
 from analytics.metadata.refresh_tokens import KnownPassword, begin_family
 from analytics.metadata.secrets import make_id, make_token, token_hash
 from analytics.metadata.users import person_of
@@ -38,7 +38,7 @@ class BrowserSessions:
     async def begin(self, known: KnownPassword) -> str:
         """The token of a new session. Raises UnauthenticatedError as `begin_family`."""
         family_id, token, now = make_id("f"), make_token("bs"), self._clock.now()
-        async with self._database.change(Change(known.user_id, "sign-in.succeeded", family_id)) as connection:
+        async with self._database.change(known.signed_in(family_id)) as connection:
             await begin_family(connection, family_id, known, self._clock)
             await connection.run(
                 postgres("browser_sessions")["insert"],

@@ -83,8 +83,18 @@ class KeyRings:
     async def find(self, project_id: str, purpose: str) -> str | None:
         """A secret that was kept, or None. Raises UnsealError if what is kept was altered."""
         async with self._database.read() as connection:
-            row = await connection.one(postgres("sealed_secrets")["find"], project_id=project_id, purpose=purpose)
-        return None if row is None else self.secrets.open(project_id, purpose, row["sealed"])
+            return await self.read(connection, project_id, purpose)
+
+    async def read(self, connection: Connection, project_id: str, purpose: str) -> str | None:
+        """As `find`, by a connection of the caller's."""
+        row = await connection.one(postgres("sealed_secrets")["find"], project_id=project_id, purpose=purpose)
+        if row is None:
+            return None
+        try:
+            return self.secrets.open(project_id, purpose, row["sealed"])
+        except UnsealError:  # another process may have made the key a moment ago
+            await self._show(connection)
+            return self.secrets.open(project_id, purpose, row["sealed"])
 
     async def forget(self, connection: Connection, project_id: str, purpose: str) -> None:
         """Remove a secret, in the caller's change."""

@@ -17,10 +17,20 @@ REFRESH_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class KnownPassword:
-    """A person whose password was right, at this version of their credentials."""
+    """A person whose password was right, at this version of their credentials.
+
+    Who has a second factor is let in by `SecondFactors.admit` alone, which says in `second_factor` what was shown of it.
+    """
 
     user_id: str
     credentials_version: int
+    has_second_factor: bool = False
+    second_factor: str | None = None
+
+    def signed_in(self, family_id: str) -> Change:
+        """What the audit says of the sign-in."""
+        after = {"second_factor": self.second_factor} if self.second_factor else None
+        return Change(self.user_id, "sign-in.succeeded", family_id, after=after)
 
 
 async def begin_family(connection: Connection, family_id: str, known: KnownPassword, clock: Clock) -> None:
@@ -47,7 +57,7 @@ class RefreshTokens:
     async def begin(self, known: KnownPassword) -> tuple[str, str]:
         """A new family and its first token, for a person who has just shown a password. Raises UnauthenticatedError as `begin_family`."""
         family_id = make_id("f")
-        async with self._database.change(Change(known.user_id, "sign-in.succeeded", family_id)) as connection:
+        async with self._database.change(known.signed_in(family_id)) as connection:
             await begin_family(connection, family_id, known, self._clock)
             return family_id, await self._next(connection, family_id)
 

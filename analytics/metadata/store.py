@@ -28,6 +28,7 @@ from analytics.metadata.projects import Projects
 from analytics.metadata.refresh_tokens import RefreshTokens
 from analytics.metadata.rollups import Rollups
 from analytics.metadata.saved_queries import SavedQueries
+from analytics.metadata.second_factors import SecondFactors
 from analytics.metadata.secrets import Passwords
 from analytics.metadata.signing_keys import SigningKeys
 from analytics.metadata.source_uses import SourceUses
@@ -55,6 +56,7 @@ class Metadata:
     refresh_tokens: RefreshTokens
     browser_sessions: BrowserSessions
     account_links: AccountLinks
+    second_factors: SecondFactors
     signing_keys: SigningKeys
     bootstrapped: BootstrapResult
     key_rings: KeyRings
@@ -106,6 +108,7 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_
                 RefreshTokens(database, clock),
                 BrowserSessions(database, clock),
                 AccountLinks(database, passwords, clock),
+                SecondFactors(database, key_rings, clock),
                 SigningKeys(database, directory, clock),
                 made,
                 key_rings,

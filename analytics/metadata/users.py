@@ -79,7 +79,7 @@ class Users:
         good = await self._passwords.matches(password, row["password_hash"] if row else None)
         if not good or row is None or row["disabled_at"] is not None:
             raise UnauthenticatedError("The user name or the password is wrong.")
-        return KnownPassword(row["id"], row["credentials_version"])
+        return KnownPassword(row["id"], row["credentials_version"], row["has_second_factor"])
 
     async def person(self, user_id: str, family_id: str | None = None) -> Person | None:
         """The person with this id, with all roles as they are now; None if shut out, or if their sign-in `family_id` has ended."""
@@ -92,12 +92,7 @@ class Users:
 
         Raises InvalidRequestError naming `/current_password` or `/new_password`, ConflictError if it was changed in between.
         """
-        async with self._database.read() as connection:
-            row = await connection.one(postgres("users")["for_password"], id=person.id)
-        if not await self._passwords.matches(current, row["password_hash"] if row else None) or row is None:
-            async with self._database.change(Change(person.id, "password.failed", person.id)):
-                pass  # only the record of it
-            raise InvalidRequestError("The current password is wrong.", [FieldError("/current_password", "is wrong")])
+        credentials_version = await self.check_own_password(person, current, "/current_password")
         check_password(new, person.email, "/new_password")
         if new == current:
             raise InvalidRequestError("The password is the old one.", [FieldError("/new_password", "must be another than the current one")])
@@ -107,12 +102,22 @@ class Users:
                 postgres("users")["set_password"],
                 id=person.id,
                 password_hash=password_hash,
-                credentials_version=row["credentials_version"],
+                credentials_version=credentials_version,
             )
             if not changed:
                 raise ConflictError("The password was changed in between; sign in again.")
             await connection.run(postgres("account_links")["forget_resets"], user_id=person.id)
             await end_families(connection, person.id, "password", self._clock, keep=person.sign_in)
+
+    async def check_own_password(self, person: Person, current: str, pointer: str) -> int:
+        """The version of the credentials of somebody who shows their password again. Raises InvalidRequestError naming `pointer`."""
+        async with self._database.read() as connection:
+            row = await connection.one(postgres("users")["for_password"], id=person.id)
+        if not await self._passwords.matches(current, row["password_hash"] if row else None) or row is None:
+            async with self._database.change(Change(person.id, "password.failed", person.id)):
+                pass  # only the record of it
+            raise InvalidRequestError("The current password is wrong.", [FieldError(pointer, "is wrong")])
+        return row["credentials_version"]
 
     async def page(self, after: str | None, limit: int) -> list[UserRecord]:
         """At most `limit` people by address, after the (lower-case) address `after`."""
@@ -193,10 +198,15 @@ class Members:
 
     async def _person(self, email: str) -> Row:
         async with self._database.read() as connection:
-            row = await connection.one(postgres("users")["by_email"], email=email)
-        if row is None:
-            raise NotFoundError(f"There is nobody with the address {email}.")
-        return row
+            return await person_at(connection, email)
+
+
+async def person_at(connection: Connection, email: str) -> Row:
+    """The row of `users/by_email` of the person with this address. Raises NotFoundError."""
+    row = await connection.one(postgres("users")["by_email"], email=email)
+    if row is None:
+        raise NotFoundError(f"There is nobody with the address {email}.")
+    return row
 
 
 async def insert_user(connection: Connection, person: Person, password_hash: str, clock: Clock) -> None:

@@ -4,8 +4,10 @@ INSERT INTO users (id, email, name, password_hash, is_owner, created_at)
 VALUES (%(id)s, %(email)s, %(name)s, %(password_hash)s, %(is_owner)s, %(created_at)s);
 
 -- name: for_sign_in
--- What is needed to check a password.
-SELECT id, email, password_hash, credentials_version, disabled_at FROM users WHERE lower(email) = lower(%(email)s);
+-- What is needed to check a password, and whether a second factor is to be asked for.
+SELECT u.id, u.email, u.password_hash, u.credentials_version, u.disabled_at,
+    EXISTS (SELECT FROM second_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL) AS has_second_factor
+FROM users u WHERE lower(u.email) = lower(%(email)s);
 
 -- name: for_password
 -- What is needed to check a password of somebody signed in.

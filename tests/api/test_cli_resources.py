@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
 from analytics.cli.main import main
+from tests.factories.second_factors import enrol
 from tests.factories.sent_events import send_events
 from tests.factories.subject_exports import read_zip
 from tests.fixtures.api import PASSWORD, Api
@@ -162,3 +163,16 @@ async def test_a_person_is_exported_by_command(api: Api, run: Run, tmp_path: Pat
     unknown = await run("export", "--project", "no-such-project", "--user", "u-1", "--out", str(tmp_path / "x.zip"))
     assert unknown.exit_code == 1
     assert os.listdir(tmp_path) == ["person.zip"]
+
+
+async def test_a_second_factor_is_shown_and_taken_off_by_command(api: Api, run: Run) -> None:
+    email = await api.make_user()
+    assert "no second factor" in (await run("user", "second-factor", email)).stdout
+    await enrol(api, email)
+    shown = await run("user", "second-factor", email, "--json")
+    assert (shown.exit_code, json.loads(shown.stdout)["recovery_codes_left"]) == (0, 10)
+    assert "recovery codes left: 10" in (await run("user", "second-factor", email)).stdout
+    removed = await run("user", "second-factor", email, "--remove", "--json")
+    assert (removed.exit_code, json.loads(removed.stdout)["enabled"]) == (0, False)
+    await api.signed_in(email)
+    assert (await run("user", "second-factor", email, "--remove")).exit_code == 1

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from analytics.domain.access import Permission
 from analytics.metadata.sql_suspensions import HungQuery
+from tests.factories.second_factors import enrol
 from tests.factories.subject_exports import ended_export
 from tests.fixtures.api import PASSWORD
 from tests.isolation.world import School, World
@@ -74,6 +75,12 @@ async def _their_user(world: World, school: School) -> Mapping[str, str]:
 
 async def _user(world: World, school: School) -> Mapping[str, str]:
     return {"email": await world.api.make_user()}
+
+
+async def _enrolled_user(world: World, school: School) -> Mapping[str, str]:
+    email = await world.api.make_user()
+    await enrol(world.api, email)
+    return {"email": email}
 
 
 async def _event(world: World, school: School) -> Mapping[str, str]:
@@ -201,6 +208,7 @@ async def _marked_rollup(world: World, school: School) -> Mapping[str, str]:
     return {"name": school.markers["rollup"]}
 
 
+_PROOF = {"password": PASSWORD, "code": "000000"}
 _SQL = {"sql": "SELECT * FROM events LIMIT {rows:UInt32}", "params": {"rows": 100}}
 _EVENT_MARKS = ("event_name", "user", "anonymous", "session", "event_id", "property", "url", "title", "context")
 _TREND = {"date_from": "2026-01-01", "series": [{}], "breakdown": {"property": "event"}, "source": "raw"}
@@ -218,6 +226,14 @@ RECIPES: Mapping[str, Recipe] = {
     "POST /v1/auth/sign-out": Recipe(people=True),
     "POST /v1/auth/sign-out-everywhere": Recipe(people=True),
     "POST /v1/auth/password": Recipe(body={"current_password": PASSWORD, "new_password": "another battery staple"}, people=True),
+    "GET /v1/auth/second-factor": Recipe(people=True),
+    "POST /v1/auth/second-factor": Recipe(body={"password": PASSWORD}, people=True),
+    # somebody new has none to confirm, renew or remove
+    "POST /v1/auth/second-factor/confirm": Recipe(body={"code": "000000"}, people=True, statuses=frozenset({409})),
+    "POST /v1/auth/second-factor/recovery-codes": Recipe(body=_PROOF, people=True, statuses=frozenset({409})),
+    "POST /v1/auth/second-factor/remove": Recipe(body=_PROOF, people=True, statuses=frozenset({409})),
+    "GET /v1/users/{email}/second-factor": Recipe(values=_their_user),
+    "DELETE /v1/users/{email}/second-factor": Recipe(values=_enrolled_user),
     "POST /v1/auth/forgot": Recipe(body={"email": "<new>@example.org"}, public=True, statuses=frozenset({429})),
     "POST /v1/auth/accept": Recipe(body={"token": "<new>", "password": PASSWORD}, public=True, statuses=frozenset({422})),
     "GET /accept": Recipe(query={"token": "<new>"}, public=True, statuses=frozenset({410})),

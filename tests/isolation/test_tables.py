@@ -38,6 +38,8 @@ POSTGRES: Mapping[str, str] = {
     "audit_seals": "operator: the chain over all records",
     "account_links": "person",
     "browser_sessions": "person",
+    "second_factors": "person",
+    "recovery_codes": "person",
     "erased_ids": "project_id",
     "erasures": "project_id",
     "event_nodes": "operator: names of spools",

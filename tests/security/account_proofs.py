@@ -4,10 +4,13 @@ from datetime import timedelta
 
 import jwt
 import psycopg
+import pytest
 
 from analytics.audit.chain import ChainKey, Link, Walk
 from analytics.clock import SystemClock
+from analytics.errors import SecondFactorWrongError
 from analytics.metadata.account_links import RESET, AccountLinks
+from tests.factories.second_factors import enrol
 from tests.factories.sent_events import send_events, until_stored
 from tests.fixtures.api import PASSWORD, Api, Caller
 from tests.isolation.world import World, in_a_browser, member_of
@@ -16,8 +19,9 @@ from tests.security.proofs import Proof
 NEW = "another horse battery"
 
 
-async def signs_in(api: Api, email: str, password: str) -> int:
-    return (await api.client.post("/v1/auth/token", data={"username": email, "password": password})).status_code
+async def signs_in(api: Api, email: str, password: str, code: str = "") -> int:
+    form = {"username": email, "password": password, "totp": code}
+    return (await api.client.post("/v1/auth/token", data=form)).status_code
 
 
 async def sign_in(api: Api, email: str) -> tuple[Caller, str]:
@@ -62,6 +66,43 @@ async def a_refresh_token_used_twice_ends_the_sign_in(world: World) -> None:
     for _ in range(2):
         await world.api.nobody.post("/v1/auth/refresh", {"refresh_token": token})
     assert (await person.get("/v1/me")).status_code == 401
+
+
+async def a_second_factor_is_asked_for(world: World) -> None:
+    email = await world.api.make_user()
+    await enrol(world.api, email)
+    assert await signs_in(world.api, email, PASSWORD) == 401
+    assert await signs_in(world.api, email, PASSWORD, "000000") == 401
+
+
+async def a_code_counts_once(world: World) -> None:
+    email = await world.api.make_user()
+    factor = await enrol(world.api, email)
+    for code in (factor.code(1), factor.recovery_codes[0]):
+        assert [await signs_in(world.api, email, PASSWORD, code) for _ in range(2)] == [200, 401]
+
+
+async def guessing_codes_is_slow(world: World) -> None:
+    email = await world.api.make_user()
+    factor = await enrol(world.api, email)
+    for _ in range(5):
+        await signs_in(world.api, email, PASSWORD)
+        await signs_in(world.api, email, PASSWORD, "000000")
+    assert await signs_in(world.api, email, PASSWORD, factor.recovery_codes[0]) == 429
+    world.api.forget_counts()
+
+
+async def guessing_codes_comes_to_an_end(world: World) -> None:
+    factor = await enrol(world.api, await world.api.make_user())
+    user_id, factors = (await factor.caller.get("/v1/me")).json()["id"], world.api.services.metadata.second_factors
+    for _ in range(100):
+        with pytest.raises(SecondFactorWrongError):
+            await factors.use(user_id, "a wrong code")
+    try:
+        found = await factors.use(user_id, factor.code(1))
+    except SecondFactorWrongError:
+        return
+    raise AssertionError(f"after a hundred wrong codes the {found} still counts")
 
 
 async def signing_out_ends_it_at_once(world: World) -> None:
@@ -215,6 +256,10 @@ PROOFS: tuple[Proof, ...] = (
     a_disabled_person_does_not_sign_in,
     a_refresh_token_is_good_once,
     a_refresh_token_used_twice_ends_the_sign_in,
+    a_second_factor_is_asked_for,
+    a_code_counts_once,
+    guessing_codes_is_slow,
+    guessing_codes_comes_to_an_end,
     signing_out_ends_it_at_once,
     signing_out_everywhere_ends_other_sign_ins,
     forged_access_tokens_open_nothing,

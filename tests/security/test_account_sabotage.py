@@ -1,5 +1,6 @@
 """Each protection of accounts, audit and personal fields is switched off alone, and a proof must notice."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,9 @@ import jwt
 import pytest
 
 from analytics.api import accept_page, browser_session
+from analytics.cache.sign_in_brake import SignInBrake
 from analytics.metadata.audit_trail import AuditTrail
+from analytics.metadata.refresh_tokens import KnownPassword
 from tests.isolation.world import World
 from tests.security import account_proofs as proofs
 from tests.security.proofs import Proof
@@ -15,6 +18,7 @@ from tests.security.sabotage import Patch, Sabotage, attribute, nothing, stateme
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("counted_anew")]
 _TEMPLATE = accept_page._template()[:2]
+_later_steps = itertools.count(10**9)
 
 
 @pytest.mark.parametrize("proof", proofs.PROOFS, ids=lambda proof: proof.__name__)
@@ -24,6 +28,10 @@ async def test_it_holds(world: World, proof: Proof) -> None:
 
 async def _anything_matches(self: object, password: str, kept: str | None) -> bool:
     return kept is not None
+
+
+async def _admitted(self: object, known: KnownPassword, code: str | None) -> KnownPassword:
+    return known
 
 
 async def _not_done(*_: object, **__: object) -> None:
@@ -74,6 +82,32 @@ SABOTAGES: Mapping[str, Sabotage] = {
     "reuse ends nothing": Sabotage(
         statements_say("refresh_tokens", "WHERE id = %(family_id)s AND", "WHERE false AND"),
         proofs.a_refresh_token_used_twice_ends_the_sign_in,
+    ),
+    "the password alone": Sabotage(
+        attribute("analytics.metadata.second_factors.SecondFactors.admit", _admitted), proofs.a_second_factor_is_asked_for
+    ),
+    "any code of the app": Sabotage(
+        attribute("analytics.metadata.second_factors.matching_step", lambda *_: next(_later_steps)), proofs.a_second_factor_is_asked_for
+    ),
+    "codes of the app for ever": Sabotage(
+        statements_say("second_factors", "SET last_step = %(step)s, failures", "SET failures"), proofs.a_code_counts_once
+    ),
+    "recovery codes for ever": Sabotage(
+        statements_say(
+            "second_factors",
+            "DELETE FROM recovery_codes WHERE user_id = %(user_id)s AND",
+            "UPDATE recovery_codes SET user_id = user_id WHERE user_id = %(user_id)s AND",
+        ),
+        proofs.a_code_counts_once,
+    ),
+    "the right password forgives wrong codes": Sabotage(
+        attribute("analytics.cache.sign_in_brake.SignInBrake.taken_back", SignInBrake.succeeded), proofs.guessing_codes_is_slow
+    ),
+    "wrong codes are not counted": Sabotage(
+        statements_say("second_factors", "SET failures = failures + 1", "SET failures = failures"), proofs.guessing_codes_comes_to_an_end
+    ),
+    "codes for guessers": Sabotage(
+        attribute("analytics.metadata.second_factors.MOST_FAILURES", 10**9), proofs.guessing_codes_comes_to_an_end
     ),
     "signing out does nothing": Sabotage(
         attribute("analytics.metadata.refresh_tokens.RefreshTokens.end", _not_done), proofs.signing_out_ends_it_at_once

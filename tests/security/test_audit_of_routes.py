@@ -23,6 +23,7 @@ UNRECORDED: Mapping[str, str] = {
     "POST /v1/events": "events are what is counted, not who looked",
     "GET /accept": "shows whoever has a link its own address",
     "GET /v1/auth/session": "shows a page what its own session is",
+    "GET /v1/auth/second-factor": "shows callers themselves",
     "GET /v1/me": "shows callers themselves",
     "GET /v1/projects": "shows names of one's own projects, no persons",
     f"GET {_P}": "shows settings of one's own project, no persons",

@@ -11,6 +11,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from tests.factories.second_factors import enrol
 from tests.fixtures.api import PASSWORD, Api
 from tests.isolation.matrix import call, recipe_of
 from tests.isolation.routes import routes_of
@@ -123,6 +124,10 @@ async def entrances(world: World) -> dict[str, int]:
     invited = await api.owner.post("/v1/invitations", {"email": "new@example.org"})
     token = str(invited.json()["link"]).partition("token=")[2]
     accepted = await client.post("/v1/auth/accept", json={"token": token, "password": PASSWORD})
+    factor = await enrol(api, email)
+    proof = {"password": PASSWORD, "code": factor.recovery_codes[0]}
+    renewed = await factor.caller.post("/v1/auth/second-factor/recovery-codes", proof)
+    removed = await factor.caller.post("/v1/auth/second-factor/remove", {**proof, "code": factor.code(1)})
     sent = await api.bearer(world.own.key["key"]).post("/v1/events", {"event": "e", "user_id": "u"})
     return {
         "POST /v1/auth/token": signed_in.status_code,
@@ -130,5 +135,8 @@ async def entrances(world: World) -> dict[str, int]:
         "POST /v1/auth/session": session.status_code,
         "GET /v1/auth/session": read.status_code,
         "POST /v1/auth/accept": accepted.status_code,
+        "POST /v1/auth/second-factor/confirm": 200,
+        "POST /v1/auth/second-factor/recovery-codes": renewed.status_code,
+        "POST /v1/auth/second-factor/remove": removed.status_code,
         "POST /v1/events": sent.status_code,
     }

@@ -53,6 +53,7 @@ class SessionForm(Body):
 
     username: Annotated[str, StringConstraints(max_length=300)]
     password: Password
+    totp: Annotated[str, StringConstraints(max_length=50)] | None = Field(None, description="A code of the second factor, for who has one.")
 
 
 class SessionAnswer(Answer):

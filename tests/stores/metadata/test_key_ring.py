@@ -70,6 +70,13 @@ async def test_a_rotation_seals_every_secret_anew_and_keeps_the_old_keys(postgre
         assert await rings.find("p2", "mail") is None
 
 
+async def test_what_another_process_sealed_under_a_key_it_just_made_opens_at_once(postgres_url: str) -> None:
+    async with opened(postgres_url) as (here, _, _), opened(postgres_url) as (there, _, database):
+        await there.rotate("test")
+        await keep(there, database, "p1", "mail", "a password")
+        assert await here.find("p1", "mail") == "a password"
+
+
 async def test_a_secret_moved_to_another_project_by_hand_does_not_open(postgres_url: str) -> None:
     async with opened(postgres_url) as (rings, _, database):
         await keep(rings, database, "p1", "mail", "a password")
