@@ -32,6 +32,7 @@ from analytics.metadata.bootstrap import BootstrapResult
 from analytics.services import Services
 from analytics.settings import Settings, load_settings
 from analytics.telemetry.logging import configure_logging, log_unhandled
+from analytics.telemetry.metrics import Metrics
 
 GRACEFUL_SECONDS = 5  # for answers under way when the stop comes; what is spooled has its own time
 TICKS_A_BEAT = 10  # of 0.1 s
@@ -106,6 +107,8 @@ class Server(uvicorn.Server):
         tune_garbage_collection()
         if self.started and not self.should_exit:
             services: Services | None = self.lifespan.state.get("services")
+            if services is not None and self._certificate is not None:
+                show_certificate(services.metrics, self._certificate)
             self._reports.send("ready", ready_fields(services.bootstrap if services else None))
 
     async def on_tick(self, counter: int) -> bool:
@@ -139,6 +142,20 @@ async def keep_renewed(certificate: ServedCertificate, every_seconds: float = CE
                 _log.info("the certificate was renewed")
         except ValueError as error:
             _log.error("the renewed certificate is not good; the one before goes on", detail=str(error))
+
+
+def show_certificate(metrics: Metrics, certificate: ServedCertificate) -> None:
+    """Count down to the end of the certificate, and say whether a renewed one was refused."""
+    metrics.observe(
+        "tls_certificate_expiry_timestamp_seconds",
+        "When the certificate of the service's own port is over, in Unix seconds.",
+        lambda: float(certificate.ends_at.timestamp()),
+    )
+    metrics.observe(
+        "tls_certificate_refused",
+        "1 while the files hold a certificate and key that are not good, so that the ones before go on.",
+        lambda: certificate.refused,
+    )
 
 
 def _signs_of_life(services: Services | None) -> dict[str, float | bool]:

@@ -2,8 +2,12 @@
 
 import re
 import ssl
+from datetime import datetime
 from pathlib import Path
 
+from cryptography.x509 import load_pem_x509_certificate
+
+_Stamps = tuple[tuple[int, ...] | None, ...]
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\s", re.DOTALL)
 
 
@@ -15,18 +19,34 @@ class ServedCertificate:
         self._files = (certificate, key)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.refused = False
+        """Whether the files hold what is not good, so that the certificate of before goes on."""
+        self._seen: _Stamps | None = self._stamps()
         self._load(self.context)
-        self._seen = self._stamps()
+        self.ends_at = self._read_end()
+        """When the certificate that is shown is over."""
 
     def renew(self) -> bool:
         """Read the files again if they changed; whether they did. Raises ValueError if they are not good: the old ones stay."""
         stamps = self._stamps()
         if stamps == self._seen:
             return False
-        self._seen = stamps
+        self._seen, self.refused = stamps, True
         self._load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))  # half a pair must not reach the context that is in use
-        self._load(self.context)
+        ends_at = self._read_end()
+        try:
+            self._load(self.context)
+        except ValueError:
+            self._seen = None  # they changed between the two, and may be whole by the next look
+            raise
+        self.refused, self.ends_at = False, ends_at
         return True
+
+    def _read_end(self) -> datetime:
+        try:
+            return load_pem_x509_certificate(self._files[0].read_bytes()).not_valid_after_utc
+        except OSError as error:
+            raise ValueError(f"{self._files[0]}: cannot be read: {error.strerror or error}") from None
 
     def _load(self, context: ssl.SSLContext) -> None:
         certificate, key = self._files
@@ -38,11 +58,16 @@ class ServedCertificate:
         except OSError as error:
             raise ValueError(f"{error.filename or certificate}: cannot be read: {error.strerror or error}") from None
 
-    def _stamps(self) -> tuple[tuple[int, int], ...]:
-        try:
-            return tuple((stat.st_mtime_ns, stat.st_ino) for stat in (path.stat() for path in self._files))
-        except OSError:
-            return self._seen
+    def _stamps(self) -> _Stamps:
+        return tuple(_stamp(path) for path in self._files)
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino  # the second: a file that can be read only now has not changed else
 
 
 def _no_password() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.x509 import load_pem_x509_certificate
 
 from analytics.errors import SettingsError
 from analytics.settings import load_settings
@@ -34,6 +35,18 @@ def serial_shown(url: str, authority: Path) -> str:
         shown = response.extensions["network_stream"].get_extra_info("ssl_object").getpeercert()
         assert response.status_code == 200
     return str(shown["serialNumber"])
+
+
+def shown_metrics(url: str, authority: Path) -> tuple[float, float]:
+    """When the certificate is over, and whether another one was refused."""
+    with httpx.Client(verify=ssl.create_default_context(cafile=str(authority))) as client:
+        lines = dict(line.rsplit(" ", 1) for line in client.get(f"{url}/metrics").text.splitlines() if not line.startswith("#"))
+    prefix = "analytics_tls_certificate"
+    return float(lines[f"{prefix}_expiry_timestamp_seconds"]), float(lines[f"{prefix}_refused"])
+
+
+def end_of(certificate: Path) -> float:
+    return load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc.timestamp()
 
 
 def test_the_port_speaks_tls_alone_and_takes_up_a_renewed_certificate(start_service: Start, tmp_path: Path) -> None:
@@ -72,8 +85,13 @@ def test_the_port_speaks_tls_alone_and_takes_up_a_renewed_certificate(start_serv
     assert command(service.data_dir, "status", **tls).returncode == 0
 
     renewed = make_certificates(tmp_path / "renewed", "127.0.0.1")
-    for old_file, new_file in ((certificates.key, renewed.key), (certificates.certificate, renewed.certificate)):
-        new_file.replace(old_file)
+    assert shown_metrics(service.url, certificates.authority) == (end_of(certificates.certificate), 0.0)
+    renewed.key.replace(certificates.key)  # the half of a renewal, such as one that failed in the middle
+    wait_for(lambda: shown_metrics(service.url, certificates.authority)[1] == 1.0, "the refusal of a key without its certificate")
+    assert serial_shown(service.url, certificates.authority) == serial, "the pair of before goes on"
+    assert "do not belong together" in service.log()
+    end = end_of(renewed.certificate)
+    renewed.certificate.replace(certificates.certificate)
 
     def is_renewed() -> bool:
         try:
@@ -82,6 +100,7 @@ def test_the_port_speaks_tls_alone_and_takes_up_a_renewed_certificate(start_serv
             return False
 
     wait_for(is_renewed, "the renewed certificate")
+    assert shown_metrics(service.url, renewed.authority) == (end, 0.0)
     assert service.stop() == 0
 
 
