@@ -34,6 +34,7 @@
     │   ├── MetadataUnavailableError   metadata-unavailable
     │   ├── CacheUnavailableError      cache-unavailable
     │   ├── MailUnavailableError       mail-unavailable
+    │   ├── IdentityProviderUnavailableError  identity-provider-unavailable
     │   ├── SpoolFullError             spool-full
     │   ├── PictureFailedError         picture-failed
     │   ├── ShuttingDownError          shutting-down
@@ -337,6 +338,13 @@ class MailUnavailableError(StoreError):
 
     code = "mail-unavailable"
     title = "Mail cannot be sent"
+
+
+class IdentityProviderUnavailableError(StoreError):
+    """The identity provider does not answer, or not as it should."""
+
+    code = "identity-provider-unavailable"
+    title = "The identity provider is unavailable"
 
 
 class SpoolFullError(StoreError):

@@ -50,6 +50,7 @@ from analytics.metadata.key_directory import KeyDirectory
 from analytics.metadata.store import Metadata, open_metadata
 from analytics.migrate.clickhouse import WarehouseSchema
 from analytics.migrate.postgres import migrate_postgres, migration_lock
+from analytics.oidc.provider import IdentityProvider
 from analytics.pictures.drawer import Pictures
 from analytics.privacy.erasing import Erasing
 from analytics.privacy.export_files import ExportFiles
@@ -98,6 +99,7 @@ class Services:
     share_brake: SignInBrake
     browser_cookie: BrowserCookie
     letters: Letters
+    oidc: IdentityProvider | None
     metadata: Metadata
     keys: KeyDirectory
     bootstrap: BootstrapResult
@@ -167,6 +169,9 @@ async def open_services(
         await stack.enter_async_context(key_rates.shared())
         letters = Letters(_mailer(settings, clock), settings.public_url)
         stack.push_async_callback(letters.aclose)
+        provider = _identity_provider(settings)
+        if provider is not None:
+            stack.push_async_callback(provider.aclose)
         feed = LiveFeed()
         sink = LiveSink(LiveCounters(cache, clock, metrics, LiveRecount(warehouse)), feed)
         live = LiveView(LiveReader(cache, clock), feed, metrics)
@@ -283,6 +288,7 @@ async def open_services(
             share_brake=SignInBrake(cache, clock, "share"),
             browser_cookie=BrowserCookie(secret, settings.public_url),
             letters=letters,
+            oidc=provider,
             metadata=metadata,
             keys=metadata.directory,
             bootstrap=metadata.bootstrapped,
@@ -382,6 +388,13 @@ def _limits(settings: Settings) -> dict[CallerKind, int]:
         CallerKind.TOKEN: settings.token_requests_per_minute,
         CallerKind.WRITE_KEY: settings.token_requests_per_minute,  # on routes where it may do nothing
     }
+
+
+def _identity_provider(settings: Settings) -> IdentityProvider | None:
+    if settings.oidc_issuer is None or settings.oidc_client_id is None or settings.public_url is None:
+        return None
+    secret = settings.oidc_client_secret.get_secret_value() if settings.oidc_client_secret else None
+    return IdentityProvider(settings.oidc_issuer, settings.oidc_client_id, secret, settings.public_url)
 
 
 def _mailer(settings: Settings, clock: Clock) -> Mailer | None:

@@ -16,6 +16,7 @@ from analytics.crypto.tls import ServedCertificate
 from analytics.domain.sql_policy import check_changes
 from analytics.errors import InvalidRequestError, SettingsError
 from analytics.mail.server_address import parse_mail_url
+from analytics.oidc.provider import is_good_address
 from analytics.warehouse.server_address import parse_server_url
 
 Role = Literal["api", "writer", "scheduler"]
@@ -60,6 +61,9 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field("console", description="`console` or `json`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="`debug`, `info`, `warning` or `error`.")
     public_url: str | None = Field(None, description="Address the service is reached at from outside; begins the links in mails.")
+    oidc_issuer: str | None = Field(None, description="Identity provider (OpenID Connect) that people may sign in by; absent: none.")
+    oidc_client_id: str | None = Field(None, validate_default=True, description="Our client there; its redirect URI: see Signing in.")
+    oidc_client_secret: SecretStr | None = Field(None, description="The client's secret; absent: a public client.")
     smtp_url: SecretStr | None = Field(
         None,
         description="`smtps://user:password@host:465` or `smtp+starttls://…:587` (`?ca_file=…` for a private authority); absent: no mail.",
@@ -161,6 +165,22 @@ class Settings(BaseSettings):
         parts = urlsplit(value or "http://x")
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
             raise ValueError("must be http(s)://host, with a path at most")
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _oidc_issuer(cls, value: str | None) -> str | None:
+        if value is not None and (not is_good_address(value) or urlsplit(value).query or urlsplit(value).fragment):
+            raise ValueError("must be https://…, as the provider's discovery document names it")
+        return value
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _oidc_client(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if "oidc_issuer" in info.data and (value is None) != (info.data["oidc_issuer"] is None):
+            raise ValueError(f"goes with {PREFIX}OIDC_ISSUER: give both or none")
+        if value is not None and info.data.get("public_url") is None:
+            raise ValueError(f"needs {PREFIX}PUBLIC_URL, where the provider sends browsers back to")
         return value
 
     @field_validator("smtp_url")

@@ -17,4 +17,5 @@ pytest_plugins = [
     "tests.fixtures.fence",
     "tests.fixtures.loopback",
     "tests.fixtures.mail_server",
+    "tests.fixtures.oidc_provider",
 ]

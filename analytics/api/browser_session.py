@@ -34,8 +34,8 @@ async def begin_session(request: Request, response: Response, services: OpenServ
     wanted = await _form(request)
     known = await check_password(request, services, wanted.username, wanted.password, wanted.totp)
     token = await services.metadata.browser_sessions.begin(known)
-    response.set_cookie(max_age=int(LONGEST.total_seconds()), value=token, **_cookie(request, services))
-    return await _answer(services, token)
+    set_session_cookie(request, response, services, token)
+    return await session_answer(services, token)
 
 
 @router.get("")
@@ -44,7 +44,7 @@ async def read_session(request: Request, access: Annotated[Access, Allowed(Permi
     token = session_token(request, services)
     if token is None:
         raise UnauthenticatedError("There is no browser session; sign in at POST /v1/auth/session.")
-    return await _answer(services, token)
+    return await session_answer(services, token)
 
 
 @router.delete("", status_code=204)
@@ -68,7 +68,13 @@ def _cookie(request: Request, services: Services) -> dict[str, Any]:
     }
 
 
-async def _answer(services: Services, token: str) -> SessionAnswer:
+def set_session_cookie(request: Request, response: Response, services: Services, token: str) -> None:
+    """Give the browser its session."""
+    response.set_cookie(max_age=int(LONGEST.total_seconds()), value=token, **_cookie(request, services))
+
+
+async def session_answer(services: Services, token: str) -> SessionAnswer:
+    """What a page is told of its session. Raises UnauthenticatedError if it is over."""
     session = await services.metadata.browser_sessions.find(token)
     if session is None:
         raise UnauthenticatedError("The session is over; sign in again.")

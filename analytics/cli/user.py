@@ -180,6 +180,16 @@ def second_factor(line: CommandLine, email: str, remove: bool) -> None:
         line.answer(found, f"{email} has no second factor.")
 
 
+@user.command()
+@click.argument("email")
+@pass_command_line
+def unbind(line: CommandLine, email: str) -> None:
+    """Forget who a person is at the identity provider, so that another identity with the address may be bound."""
+    with connect(line) as service:
+        service.delete(_path(email, "oidc"))
+    line.answer({"unbound": email}, f"The next sign-in of {email} by the identity provider binds anew.")
+
+
 def _path(email: str, *parts: str) -> str:
     return "/".join(("/v1/users", *(quote(part, safe="") for part in (email, *parts))))
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 CSRF_HEADER = "X-CSRF-Token"
 _NAME = "analytics_session"
+_FLOW_NAME = "analytics_oidc"
 
 
 class BrowserCookie:
@@ -26,7 +27,14 @@ class BrowserCookie:
 
     def name(self, scheme: str) -> str:
         """The name of the cookie."""
-        return f"__Host-{_NAME}" if self.secure(scheme) else _NAME
+        return self._named(_NAME, scheme)
+
+    def flow_name(self, scheme: str) -> str:
+        """The name of the cookie of a sign-in that is under way at an identity provider."""
+        return self._named(_FLOW_NAME, scheme)
+
+    def _named(self, name: str, scheme: str) -> str:
+        return f"__Host-{name}" if self.secure(scheme) else name
 
     def csrf_token(self, session_token: str) -> str:
         """What the page of this session sends in CSRF_HEADER; nothing is kept of it."""

@@ -26,11 +26,13 @@ class KnownPassword:
     credentials_version: int
     has_second_factor: bool = False
     second_factor: str | None = None
+    by: str | None = None
+    """What was shown in place of a password."""
 
     def signed_in(self, family_id: str) -> Change:
         """What the audit says of the sign-in."""
-        after = {"second_factor": self.second_factor} if self.second_factor else None
-        return Change(self.user_id, "sign-in.succeeded", family_id, after=after)
+        after = {name: said for name, said in (("second_factor", self.second_factor), ("by", self.by)) if said}
+        return Change(self.user_id, "sign-in.succeeded", family_id, after=after or None)
 
 
 async def begin_family(connection: Connection, family_id: str, known: KnownPassword, clock: Clock) -> None:

@@ -23,6 +23,7 @@ from analytics.metadata.erasures import Erasures
 from analytics.metadata.key_directory import KeyDirectory, open_key_directory
 from analytics.metadata.key_ring import KeyRings
 from analytics.metadata.keys import WriteKeys
+from analytics.metadata.oidc_identities import OidcIdentities
 from analytics.metadata.pool import Database, open_database
 from analytics.metadata.projects import Projects
 from analytics.metadata.refresh_tokens import RefreshTokens
@@ -57,6 +58,7 @@ class Metadata:
     browser_sessions: BrowserSessions
     account_links: AccountLinks
     second_factors: SecondFactors
+    oidc_identities: OidcIdentities
     signing_keys: SigningKeys
     bootstrapped: BootstrapResult
     key_rings: KeyRings
@@ -109,6 +111,7 @@ async def open_metadata(url: str, clock: Clock, wishes: BootstrapWishes, secret_
                 BrowserSessions(database, clock),
                 AccountLinks(database, passwords, clock),
                 SecondFactors(database, key_rings, clock),
+                OidcIdentities(database, clock),
                 SigningKeys(database, directory, clock),
                 made,
                 key_rings,

@@ -69,6 +69,8 @@ NOT_PERSONAL: Mapping[str, str] = {
     "postgres:event_nodes": "names of spools",
     "postgres:key_ring": "keys",
     "postgres:members": _STAFF,
+    "postgres:oidc_identities": _STAFF,
+    "postgres:oidc_used_flows": "hashes of sign-ins of the team, for ten minutes or till the next",
     "postgres:projects": "names and policies",
     "postgres:recovery_codes": _STAFF,
     "postgres:refresh_families": _STAFF,

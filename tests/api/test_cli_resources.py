@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from structlog.testing import capture_logs
 
 from analytics.cli.main import main
+from analytics.oidc.flow import begin_flow
+from analytics.oidc.id_token import Identity
 from tests.factories.second_factors import enrol
 from tests.factories.sent_events import send_events
 from tests.factories.subject_exports import read_zip
@@ -176,3 +178,11 @@ async def test_a_second_factor_is_shown_and_taken_off_by_command(api: Api, run: 
     assert (removed.exit_code, json.loads(removed.stdout)["enabled"]) == (0, False)
     await api.signed_in(email)
     assert (await run("user", "second-factor", email, "--remove")).exit_code == 1
+
+
+async def test_an_identity_is_unbound_by_command(api: Api, run: Run) -> None:
+    email, identities = await api.make_user(), api.services.metadata.oidc_identities
+    assert (await run("user", "unbind", email)).exit_code == 1
+    await identities.admit("https://provider.example", Identity("s-1", email), begin_flow(None, api.services.clock.now()))
+    assert (await run("user", "unbind", email)).exit_code == 0
+    await identities.admit("https://provider.example", Identity("s-2", email), begin_flow(None, api.services.clock.now()))

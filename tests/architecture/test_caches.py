@@ -80,6 +80,7 @@ KEPT: Mapping[str, str] = {
     "metadata.token_uses.TokenUses._noted": "times by token",
     "metadata.token_uses.TokenUses._waiting": "times by token",
     "pictures.chart._validator": _OURS,
+    "oidc.provider.IdentityProvider._document": "what the identity provider says of itself",
     "pictures.drawer.Pictures._all": "processes",
     "pictures.theme.theme_of": _OURS,
     "privacy.passing.SpoolPassing._passed": "keyed hashes of erased ids",

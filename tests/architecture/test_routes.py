@@ -14,6 +14,8 @@ PUBLIC = {
     ("POST", "/v1/auth/refresh"),
     ("POST", "/v1/auth/session"),
     ("POST", "/v1/auth/forgot"),
+    ("GET", "/v1/auth/oidc"),
+    ("GET", "/v1/auth/oidc/callback"),
     ("POST", "/v1/auth/accept"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),

@@ -18,6 +18,8 @@ from uuid import uuid4
 
 from analytics.domain.access import Permission
 from analytics.metadata.sql_suspensions import HungQuery
+from analytics.oidc.flow import begin_flow
+from analytics.oidc.id_token import Identity
 from tests.factories.second_factors import enrol
 from tests.factories.subject_exports import ended_export
 from tests.fixtures.api import PASSWORD
@@ -80,6 +82,13 @@ async def _user(world: World, school: School) -> Mapping[str, str]:
 async def _enrolled_user(world: World, school: School) -> Mapping[str, str]:
     email = await world.api.make_user()
     await enrol(world.api, email)
+    return {"email": email}
+
+
+async def _bound_user(world: World, school: School) -> Mapping[str, str]:
+    email = await world.api.make_user()
+    flow, identity = begin_flow(None, world.api.services.clock.now()), Identity(uuid4().hex, email)
+    await world.api.services.metadata.oidc_identities.admit("https://provider.example", identity, flow)
     return {"email": email}
 
 
@@ -232,6 +241,10 @@ RECIPES: Mapping[str, Recipe] = {
     "POST /v1/auth/second-factor/confirm": Recipe(body={"code": "000000"}, people=True, statuses=frozenset({409})),
     "POST /v1/auth/second-factor/recovery-codes": Recipe(body=_PROOF, people=True, statuses=frozenset({409})),
     "POST /v1/auth/second-factor/remove": Recipe(body=_PROOF, people=True, statuses=frozenset({409})),
+    # no identity provider is set up here
+    "GET /v1/auth/oidc": Recipe(public=True, statuses=frozenset({404})),
+    "GET /v1/auth/oidc/callback": Recipe(public=True, statuses=frozenset({404})),
+    "DELETE /v1/users/{email}/oidc": Recipe(values=_bound_user),
     "GET /v1/users/{email}/second-factor": Recipe(values=_their_user),
     "DELETE /v1/users/{email}/second-factor": Recipe(values=_enrolled_user),
     "POST /v1/auth/forgot": Recipe(body={"email": "<new>@example.org"}, public=True, statuses=frozenset({429})),

@@ -40,6 +40,8 @@ POSTGRES: Mapping[str, str] = {
     "browser_sessions": "person",
     "second_factors": "person",
     "recovery_codes": "person",
+    "oidc_identities": "person",
+    "oidc_used_flows": "operator: hashes of sign-ins",
     "erased_ids": "project_id",
     "erasures": "project_id",
     "event_nodes": "operator: names of spools",

@@ -23,6 +23,8 @@ UNRECORDED: Mapping[str, str] = {
     "POST /v1/events": "events are what is counted, not who looked",
     "GET /accept": "shows whoever has a link its own address",
     "GET /v1/auth/session": "shows a page what its own session is",
+    "GET /v1/auth/oidc": "sends a browser away; its coming back is recorded",
+    "GET /v1/auth/oidc/callback": "is nothing where no identity provider is set up; elsewhere see tests/api/test_oidc.py",
     "GET /v1/auth/second-factor": "shows callers themselves",
     "GET /v1/me": "shows callers themselves",
     "GET /v1/projects": "shows names of one's own projects, no persons",
