@@ -72,10 +72,29 @@ def compile_series(spec: TrendSpec, plan: SeriesPlan, project_id: str, today: da
     bucket, keys = _bucket(spec, plan.table, parameters)
     fragments["bucket"] = Fragment(bucket)
     if groups is not None and spec.breakdown is not None:
-        text = text_expression(find_property(spec.breakdown.property, ""), parameters)
-        numbers = parameters.add(list(range(1, len(groups) + 1)), "Array(UInt16)")
-        rest = parameters.add(len(groups) + 1, "UInt16")
-        fragments["group"] = Fragment(f"transform(toString({text}), {parameters.add(list(groups), 'Array(String)')}, {numbers}, {rest})")
+        fragments["group"] = Fragment(_group(find_property(spec.breakdown.property, ""), groups, parameters))
+    return _compiled_series(spec, plan, project_id, today, parameters, fragments, keys)
+
+
+def compile_side_by_side(spec: TrendSpec, plan: SeriesPlan, events: Sequence[str], project_id: str, today: date) -> Compiled:
+    """The statement that gives the values of `plan` for each of `events` in place of its own: they are the groups 1, 2, …"""
+    parameters = Parameters()
+    names = f"event IN {parameters.add(list(events), 'Array(String)')}"
+    fragments = {"filters": Fragment(_all_of([names, *_common_filters(spec, plan, parameters)]))}
+    bucket, keys = _bucket(spec, plan.table, parameters)
+    fragments |= {"bucket": Fragment(bucket), "group": Fragment(_group(find_property("event", ""), events, parameters))}
+    return _compiled_series(spec, plan, project_id, today, parameters, fragments, keys)
+
+
+def _compiled_series(
+    spec: TrendSpec,
+    plan: SeriesPlan,
+    project_id: str,
+    today: date,
+    parameters: Parameters,
+    fragments: dict[str, Fragment],
+    keys: Sequence[int],
+) -> Compiled:
     statement = _statement(spec, plan)
     if "measure" in statement.slots:
         fragments["measure"] = Fragment(_measure(plan, parameters))
@@ -156,11 +175,25 @@ def _day_number(day: date) -> int:
     return (day - date(1970, 1, 1)).days
 
 
+def _group(found: Property, groups: Sequence[str], parameters: Parameters) -> str:
+    """The number of a row's group: its place in `groups`, from 1, or the one after the last."""
+    text = text_expression(found, parameters)
+    numbers = parameters.add(list(range(1, len(groups) + 1)), "Array(UInt16)")
+    rest = parameters.add(len(groups) + 1, "UInt16")
+    return f"transform(toString({text}), {parameters.add(list(groups), 'Array(String)')}, {numbers}, {rest})"
+
+
 def _filters(spec: TrendSpec, plan: SeriesPlan, parameters: Parameters) -> str:
-    terms: list[str] = []
-    if plan.series.event is not None:
-        terms.append(f"event = {parameters.add(plan.series.event)}")
-    terms += [compile_filter(tree, parameters) for tree in (spec.filter, plan.series.filter) if tree is not None]
+    event = plan.series.event
+    names = [] if event is None else [f"event = {parameters.add(event)}"]
+    return _all_of([*names, *_common_filters(spec, plan, parameters)])
+
+
+def _common_filters(spec: TrendSpec, plan: SeriesPlan, parameters: Parameters) -> list[str]:
+    return [compile_filter(tree, parameters) for tree in (spec.filter, plan.series.filter) if tree is not None]
+
+
+def _all_of(terms: Sequence[str]) -> str:
     return " AND ".join(terms) or "true"
 
 

@@ -14,9 +14,9 @@ from analytics.clock import Clock
 from analytics.crypto.personal_values import PersonalValues
 from analytics.domain.project import Project
 from analytics.errors import AnalyticsError, LimitExceededError
-from analytics.query.compiler import Compiled, compile_series, compile_top
+from analytics.query.compiler import Compiled, compile_series, compile_side_by_side, compile_top
 from analytics.query.personal import trend_as_stored
-from analytics.query.planner import SeriesPlan, plan_trend
+from analytics.query.planner import SeriesPlan, plan_trend, side_by_side
 from analytics.query.result import Meta, TrendAnswer, TrendLine, source_of, trend_lines
 from analytics.query.spec import TrendSpec
 from analytics.telemetry.metrics import Metrics
@@ -51,10 +51,14 @@ class Questions:
     async def _trends(self, project: Project, spec: TrendSpec) -> TrendAnswer:
         asking = _Asking(self._warehouse, self._watermark())
         plans = plan_trend(spec, project.timezone)
-        lines: list[TrendLine] = []
-        for plan in plans:
-            lines += await self._series(asking, project, spec, plan)
-        return TrendAnswer(spec.buckets.labels, lines, asking.meta(plans))
+        lines: dict[int, list[TrendLine]] = {}
+        for places in side_by_side(spec, plans):
+            together = [plans[place] for place in places]
+            if len(together) == 1:
+                lines[places[0]] = await self._series(asking, project, spec, together[0])
+            else:
+                lines |= dict(zip(places, await self._side_by_side(asking, project, spec, together), strict=True))
+        return TrendAnswer(spec.buckets.labels, [line for place in sorted(lines) for line in lines[place]], asking.meta(plans))
 
     @contextmanager
     def _measured(self, kind: str) -> Generator[None]:
@@ -79,6 +83,18 @@ class Questions:
         compiled = compile_series(spec, plan, project.id, today, groups)
         rows = await asking.run(compiled)
         return trend_lines(spec, plan.series, compiled.bucket_keys, groups, cast(Sequence[Any], rows.rows))
+
+    async def _side_by_side(
+        self, asking: "_Asking", project: Project, spec: TrendSpec, plans: Sequence[SeriesPlan]
+    ) -> list[list[TrendLine]]:
+        """The lines of each of the plans, which differ in their event alone."""
+        events = sorted({plan.series.event for plan in plans if plan.series.event is not None})
+        compiled = compile_side_by_side(spec, plans[0], events, project.id, self._clock.now().date())
+        rows: dict[int, list[Any]] = {number: [] for number in range(1, len(events) + 1)}
+        for group, *values in (await asking.run(compiled)).rows:
+            rows[group].append((1, *values))
+        own = {event: rows[number] for number, event in enumerate(events, start=1)}
+        return [trend_lines(spec, plan.series, compiled.bucket_keys, None, own[plan.series.event or ""]) for plan in plans]
 
 
 class _Asking:

@@ -4,6 +4,7 @@
 needs anything else is read from `events`. The one thing to know: a range or bucket that cuts through a row of a rollup rules it out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -34,6 +35,19 @@ class SeriesPlan:
 def plan_trend(spec: TrendSpec, project_zone: str) -> list[SeriesPlan]:
     """A plan for each series, in order. Raises InvalidQueryError at /source where a rollup is demanded that cannot answer."""
     return [_plan_series(spec, series, index, project_zone) for index, series in enumerate(spec.series)]
+
+
+def side_by_side(spec: TrendSpec, plans: Sequence[SeriesPlan]) -> list[list[int]]:
+    """Positions of `plans`, those together that one statement answers: counts that have an event's name and no filter of their own.
+
+    Numeric metrics stay alone: exact quantiles hold their values in memory, of which each statement has so much.
+    """
+    found: dict[object, list[int]] = {}
+    for place, plan in enumerate(plans):
+        series = plan.series
+        alone = spec.breakdown is not None or series.event is None or series.filter is not None or series.metric.is_numeric
+        found.setdefault(place if alone else (plan.table, series.metric), []).append(place)
+    return list(found.values())
 
 
 def _plan_series(spec: TrendSpec, series: Series, index: int, project_zone: str) -> SeriesPlan:

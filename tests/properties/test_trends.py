@@ -96,7 +96,7 @@ def rollup_specs(draw: st.DrawFn, project_zone: str) -> TrendSpec:
         date_to=last,
         timezone=project_zone if metric is Metric.UNIQUE_USERS else draw(st.sampled_from(ZONES)),
         interval=draw(st.sampled_from([Interval.DAY, Interval.WEEK, Interval.MONTH])),
-        series=[draw(lines(st.just(metric), FILTERS[:2]))],
+        series=draw(st.lists(lines(st.just(metric), [None, None, *FILTERS[:2]]), min_size=1, max_size=4)),
         breakdown=draw(st.none() | st.builds(Breakdown, st.just("event"), st.integers(1, 3))),
         cumulative=draw(st.booleans()),
     )

@@ -9,7 +9,7 @@ from analytics.domain.filters import parse_filter
 from analytics.domain.time_range import Interval
 from analytics.errors import InvalidQueryError
 from analytics.query.catalog import Table
-from analytics.query.planner import plan_trend
+from analytics.query.planner import plan_trend, side_by_side
 from analytics.query.spec import Breakdown, Metric, Series, SourceChoice, TrendSpec, make_trend_spec
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -79,3 +79,29 @@ def test_each_series_has_a_plan_of_its_own() -> None:
     lines = [Series("a", Metric.TOTAL, "A"), Series("a", Metric.SUM, "B", "properties.x"), Series("a", Metric.UNIQUE_USERS, "C")]
     whole = make_trend_spec(project_zone=BERLIN, now=NOW, series=lines)
     assert [plan.table for plan in plan_trend(whole, BERLIN)] == [COUNTS, EVENTS, DAYS]
+
+
+def together(*series: tuple[str | None, str, Any], **more: Any) -> list[list[int]]:
+    settings = {"date_from": "2026-11-01", "date_to": "2026-11-10", **more}
+    lines = [
+        Series(event, Metric(metric), "A", "properties.score" if Metric(metric).is_numeric else None, tree)
+        for event, metric, tree in series
+    ]
+    made = make_trend_spec(project_zone=BERLIN, now=NOW, series=lines, **settings)
+    return side_by_side(made, plan_trend(made, BERLIN))
+
+
+def test_counts_that_differ_in_their_event_alone_are_asked_in_one_statement() -> None:
+    found = together(
+        ("a", "total", None), ("b", "unique_users", None), ("b", "total", None), ("a", "unique_users", None), ("a", "total", None)
+    )
+    assert found == [[0, 2, 4], [1, 3]]
+
+
+@pytest.mark.parametrize("other", [(None, "total", None), ("b", "total", NAME), ("b", "total", COURSE), ("b", "p90", None)])
+def test_what_differs_in_more_is_asked_alone(other: tuple[str | None, str, Any]) -> None:
+    assert together(("a", "total", None), other, other) == [[0], [1], [2]]
+
+
+def test_a_breakdown_is_asked_alone() -> None:
+    assert together(("a", "total", None), ("b", "total", None), breakdown=Breakdown("event")) == [[0], [1]]
