@@ -130,6 +130,6 @@ async def test_a_head_does_not_take_for_ever(port: int, monkeypatch: pytest.Monk
     monkeypatch.setattr(http_head.BoundedHttp, "head_seconds", 0.2)
     started = time.monotonic()
     answer = await answer_to(port, *pieces)
-    assert time.monotonic() - started >= 0.2
+    assert time.monotonic() - started > 0.198  # the event loop counts whole milliseconds
     problem_in(answer[answer.index(b"HTTP/1.1 408") :], 408)
     assert answer.count(b"HTTP/1.1 200") == pieces.count(REQUEST)

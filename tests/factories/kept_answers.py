@@ -17,11 +17,11 @@ from analytics.cache.connection import Cache
 from analytics.clock import SystemClock
 from analytics.query.result import Meta
 from analytics.telemetry.metrics import Metrics
+from tests.factories.patient_cache import patient_cache
 
 EPOCH = date(1970, 1, 1)
 DAY = 20_000
 OLD_SECONDS = 60.0  # the age of an event that no answer may leave out
-PATIENT_SECONDS = 5.0  # longer than the service waits: a busy machine is no Redis that is away
 LONG_LEASE = 60.0
 
 
@@ -50,7 +50,7 @@ class Asking:
     """One process that asks."""
 
     def __init__(self, url: str, table: Table, *, quiet_seconds: float = 0.0, most_bytes: int = 10_000_000) -> None:
-        self.cache = Cache(url, connect_seconds=PATIENT_SECONDS, answer_seconds=PATIENT_SECONDS)
+        self.cache = patient_cache(url)
         self.store = AnswerStore(
             self.cache, most_bytes=most_bytes, most_answer_bytes=100_000, keep_seconds=3_600, quiet_seconds=quiet_seconds
         )
@@ -96,7 +96,7 @@ class Changing:
     """One process that changes data. Its calls block."""
 
     def __init__(self, url: str, table: Table, *, node: str = "node-1", lease_seconds: float = LONG_LEASE, patient: bool = True) -> None:
-        cache = Cache(url, connect_seconds=PATIENT_SECONDS, answer_seconds=PATIENT_SECONDS) if patient else Cache(url)
+        cache = patient_cache(url) if patient else Cache(url)
         self.marks = ChangeMarks(cache, node, lease_seconds)
         self.table = table
         self.marks.start()

@@ -11,6 +11,7 @@ from analytics.cache.connection import Cache
 from analytics.cache.key_rates import KeyRates
 from analytics.cache.rate_limit import CallerKind, OverRateError, RateLimits
 from analytics.domain.rate import RateMemory
+from tests.factories.patient_cache import patient_cache
 from tests.fixtures.api import Api
 
 pytestmark = pytest.mark.anyio
@@ -19,7 +20,7 @@ FEW = dict.fromkeys(CallerKind, 3)
 
 @pytest.fixture
 async def cache(redis_url: str) -> AsyncIterator[Cache]:
-    opened = Cache(redis_url)
+    opened = patient_cache(redis_url)
     yield opened
     await opened.aclose()
 

@@ -16,7 +16,7 @@ from analytics.cache import change_marks as marks_module
 from analytics.cache.scripts import Script, script
 from analytics.embedded.engines import EmbeddedEngines
 from analytics.errors import RateLimitedError
-from tests.factories.kept_answers import DAY, OLD_SECONDS, Asking, Changing, Table
+from tests.factories.kept_answers import DAY, LONG_LEASE, OLD_SECONDS, Asking, Changing, Table
 from tests.fixtures.patience import eventually
 from tests.fixtures.relay import Relay
 from tests.stores.cache.test_live_when_redis_is_away import kill, revive
@@ -28,10 +28,10 @@ DAYS = (DAY, DAY + 6)
 class World:
     """One process that changes data and one that asks."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, lease_seconds: float = LONG_LEASE) -> None:
         self.url = url
         self.table = Table()
-        self.changing = Changing(url, self.table)
+        self.changing = Changing(url, self.table, lease_seconds=lease_seconds)
         self.asking = Asking(url, self.table)
 
     async def insert(self, *ids: str, day: int = DAY, age_seconds: float = OLD_SECONDS, project_id: str = "p1") -> None:
@@ -46,8 +46,8 @@ class World:
 
 
 @asynccontextmanager
-async def a_world(url: str) -> AsyncGenerator[World]:
-    made = await asyncio.to_thread(World, url)
+async def a_world(url: str, lease_seconds: float = LONG_LEASE) -> AsyncGenerator[World]:
+    made = await asyncio.to_thread(World, url, lease_seconds)
     try:
         yield made
     finally:
@@ -207,7 +207,7 @@ async def test_an_answer_that_depends_on_the_time_is_not_kept(world: World, monk
 
 async def test_a_redis_started_anew_with_old_data_holds_no_answer(own_valkey: EmbeddedEngines) -> None:
     assert own_valkey.redis_url is not None
-    async with a_world(own_valkey.redis_url) as world:
+    async with a_world(own_valkey.redis_url, lease_seconds=2.0) as world:  # of an outage a change feels one lease
         await world.until_kept()
         with redis.Redis.from_url(own_valkey.redis_url) as client:
             client.save()

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import redis
 
-from analytics.cache.connection import Cache
 from analytics.cache.live import LiveCounters, Recounted
 from analytics.cache.live_batch import LiveBatch, count_batches
 from analytics.cache.live_snapshot import LiveReader, LiveSnapshot
 from analytics.cache.sketch import sketch
 from analytics.clock import FixedClock
 from analytics.telemetry.metrics import Metrics
+from tests.factories.patient_cache import patient_cache
 
 NOW = datetime(2026, 11, 22, 10, 30, 20, tzinfo=UTC)
 SECOND = int(NOW.timestamp())
@@ -39,11 +39,11 @@ class Live:
 
     def new_counters(self) -> LiveCounters:
         """As after a restart of the process."""
-        return LiveCounters(Cache(self._url), self.clock, self.metrics)
+        return LiveCounters(patient_cache(self._url), self.clock, self.metrics)
 
     def snapshot(self, project_id: str = "p1") -> LiveSnapshot:
         async def read() -> LiveSnapshot:
-            cache = Cache(self._url)
+            cache = patient_cache(self._url)
             try:
                 return await LiveReader(cache, self.clock).snapshot(project_id)
             finally:
@@ -209,7 +209,7 @@ def test_what_the_warehouse_holds_replaces_what_redis_held(live: Live) -> None:
         return Recounted([batch(100, SECOND - 5, range(1, 4))], {"p1": 500})
 
     live.counters.record("t1", [batch(9, SECOND - 5, range(1, 3))])
-    counters = LiveCounters(Cache(live._url), live.clock, live.metrics, recount)
+    counters = LiveCounters(patient_cache(live._url), live.clock, live.metrics, recount)
     assert counters.record("t2", [batch(1)]) == "recounted"  # what it holds is in the recount
     assert asked == [(SECOND // 60 - 10, SECOND)]
     snapshot = live.snapshot()
@@ -220,7 +220,7 @@ def test_what_the_warehouse_holds_replaces_what_redis_held(live: Live) -> None:
 
 
 def test_a_total_that_is_not_known_stays_unknown(live: Live) -> None:
-    counters = LiveCounters(Cache(live._url), live.clock, live.metrics, lambda first, now: Recounted([batch(4)], None))
+    counters = LiveCounters(patient_cache(live._url), live.clock, live.metrics, lambda first, now: Recounted([batch(4)], None))
     counters.tick()
     counters.record("t1", [batch(1)])
     snapshot = live.snapshot()

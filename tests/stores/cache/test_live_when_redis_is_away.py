@@ -21,12 +21,12 @@ from analytics.errors import CacheUnavailableError
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.client import Warehouse
 from analytics.writer.live_recount import LiveRecount
+from tests.factories.patient_cache import patient_cache
 from tests.factories.stored_events import make_event, make_project, store_events
 from tests.fixtures.patience import wait_for
 
 PROJECT = make_project()
 BATCH_EVENTS = 5
-ANSWER_SECONDS = 3.0  # longer than the service waits: a busy machine is no Redis that is away
 
 
 class School:
@@ -36,7 +36,7 @@ class School:
         self.warehouse = warehouse
         self.url = url
         self.clock = SystemClock()
-        self.cache = Cache(url, connect_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
+        self.cache = patient_cache(url)
         self.counters = LiveCounters(self.cache, self.clock, Metrics(), LiveRecount(warehouse))
         self.stored = 0
         self._batches = 0
@@ -62,7 +62,7 @@ class School:
 
     def snapshot(self) -> LiveSnapshot:
         async def read() -> LiveSnapshot:
-            cache = Cache(self.url, connect_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
+            cache = patient_cache(self.url)
             try:
                 return await LiveReader(cache, self.clock).snapshot(PROJECT.id)
             finally:
@@ -187,7 +187,7 @@ def test_a_restarted_process_counts_what_its_predecessor_lost(school: School, wa
     kill(own_valkey)
     assert school.send() == "lost"
     revive(own_valkey)
-    school.cache = Cache(school.url, connect_seconds=ANSWER_SECONDS, answer_seconds=ANSWER_SECONDS)
+    school.cache = patient_cache(school.url)
     school.counters = LiveCounters(school.cache, school.clock, Metrics(), LiveRecount(warehouse))
     school.until_counted()
     assert school.counters.record(*(school.last[0], [school.last[1]])) in ("counted", "repeat")
