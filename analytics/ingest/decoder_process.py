@@ -13,7 +13,7 @@ from analytics.ingest.countries import open_countries
 from analytics.ingest.decoder import UnforeseenError
 from analytics.ingest.pipeline import door_steps
 from analytics.ingest.recorder import Recorded, Recorder, Sent
-from analytics.side_process import answer_all, ignore_signals
+from analytics.side_process import answer_all, do_without_pandas, ignore_signals
 
 _WARM_UP = b'[{"event": "warm_up", "user_id": "u", "timestamp": "2026-01-01T00:00:00Z", "properties": {"a": 1}}, {}]'
 _FORESEEN = (PayloadTooLargeError, UnreadableBodyError)
@@ -31,6 +31,7 @@ def answer(recorder: Recorder, requests: Sequence[Sent], received_ms: int) -> Re
 def main() -> None:
     """Entry point of the process."""
     ignore_signals()
+    do_without_pandas()
     max_events, geoip = int(sys.argv[2]), sys.argv[3]
     with open_countries(Path(geoip) if geoip else None) as country_of:
         recorder = Recorder(door_steps(country_of), max_events)

@@ -46,6 +46,19 @@ def answers(url: str) -> bool:
     return True
 
 
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """A service that outlives what is done to the parts of it: one for several tests. In the end it stops in order, with nothing left."""
+    service = ServiceProcess(tmp_path_factory.mktemp("lasting") / "data")
+    try:
+        yield service.wait_ready()
+        assert service.stop() == 0
+        assert service.rest_of_output() == "", "the ready line comes once"
+        assert service.left_over() == []
+    finally:
+        service.clean_up()
+
+
 def test_standard_output_is_the_ready_line_alone(start_service: Start) -> None:
     service = start_service().wait_ready()
     assert answers(service.url)
@@ -104,8 +117,8 @@ def test_a_killed_service_is_gone_within_seconds_and_starts_again_at_once(start_
     assert again.left_over() == []
 
 
-def test_a_killed_worker_comes_back_and_the_engines_stay(start_service: Start) -> None:
-    service = start_service().wait_ready()
+def test_a_killed_worker_comes_back_and_the_engines_stay(lasting: ServiceProcess) -> None:
+    service = lasting
     before = {name: service.child(name).pid for name in CHILDREN}
     os.kill(before["worker"], signal.SIGKILL)
     # The connection waits in the socket's backlog until the next worker takes it.
@@ -113,8 +126,6 @@ def test_a_killed_worker_comes_back_and_the_engines_stay(start_service: Start) -
     after = {name: service.child(name).pid for name in CHILDREN}
     assert after["worker"] != before["worker"]
     assert (after["postgres"], after["valkey-server"]) == (before["postgres"], before["valkey-server"])
-    assert service.stop() == 0
-    assert service.rest_of_output() == "", "the ready line comes once"
 
 
 def test_a_stop_under_load_answers_what_was_sent_and_resets_no_connection(start_service: Start) -> None:
@@ -181,8 +192,8 @@ def test_a_writer_that_hangs_is_replaced_and_its_events_are_stored(start_service
 
 
 @pytest.mark.parametrize("engine", ["postgres", "valkey-server"])
-def test_a_killed_engine_comes_back_at_the_same_address(start_service: Start, engine: str) -> None:
-    service = start_service().wait_ready()
+def test_a_killed_engine_comes_back_at_the_same_address(lasting: ServiceProcess, engine: str) -> None:
+    service = lasting
     environment = service.worker_environment()
     worker, before = service.child("worker").pid, service.child(engine)
     before.kill()
@@ -199,12 +210,10 @@ def test_a_killed_engine_comes_back_at_the_same_address(start_service: Start, en
 
     wait_for(lambda: service.child(engine).pid != before.pid and is_back(), f"{engine} again")
     assert service.child("worker").pid == worker
-    assert service.stop() == 0
-    assert service.left_over() == []
 
 
-def test_a_second_service_on_the_same_data_dir_is_refused(start_service: Start) -> None:
-    first = start_service().wait_ready()
+def test_a_second_service_on_the_same_data_dir_is_refused(lasting: ServiceProcess, start_service: Start) -> None:
+    first = lasting
     second = start_service(first.data_dir)
     assert second.wait() == 1
     assert f"Another service runs on the data dir {first.data_dir} (process {first.pid})" in second.log()
@@ -255,13 +264,12 @@ def test_a_store_that_is_away_at_the_start_is_waited_for(start_service: Start) -
     assert service.left_over() == []
 
 
-def test_the_secret_key_is_made_private_and_reaches_the_worker(start_service: Start) -> None:
-    first = start_service().wait_ready()
-    kept = first.data_dir / "secret_key"
+def test_the_secret_key_is_made_private_and_reaches_the_worker(lasting: ServiceProcess) -> None:
+    kept = lasting.data_dir / "secret_key"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     key = kept.read_text("ascii").strip()
     assert len(key) >= 43
-    assert first.worker_environment()["ANALYTICS_SECRET_KEY"] == key
+    assert lasting.worker_environment()["ANALYTICS_SECRET_KEY"] == key
 
 
 def test_a_data_dir_deep_in_a_tree_is_no_hindrance(start_service: Start, tmp_path: Path) -> None:
