@@ -169,7 +169,7 @@ async def open_services(
         await stack.enter_async_context(key_rates.shared())
         letters = Letters(_mailer(settings, clock), settings.public_url)
         stack.push_async_callback(letters.aclose)
-        provider = _identity_provider(settings)
+        provider = identity_provider(settings)
         if provider is not None:
             stack.push_async_callback(provider.aclose)
         feed = LiveFeed()
@@ -390,7 +390,8 @@ def _limits(settings: Settings) -> dict[CallerKind, int]:
     }
 
 
-def _identity_provider(settings: Settings) -> IdentityProvider | None:
+def identity_provider(settings: Settings) -> IdentityProvider | None:
+    """The provider of the settings, to be closed by the caller; None if there is none."""
     if settings.oidc_issuer is None or settings.oidc_client_id is None or settings.public_url is None:
         return None
     secret = settings.oidc_client_secret.get_secret_value() if settings.oidc_client_secret else None

@@ -9,7 +9,10 @@ from analytics.cli.context import EXIT_FAILED, Command, CommandLine, pass_comman
 from analytics.cli.doctor_findings import Finding, SettingLine, as_json, as_text, broken, ok, setting_lines
 from analytics.cli.doctor_machine import machine_findings, python_finding
 from analytics.cli.doctor_mail import mail_findings
+from analytics.cli.doctor_oidc import oidc_findings
 from analytics.cli.doctor_stores import store_findings
+from analytics.cli.doctor_tls import certificate_findings
+from analytics.clock import SystemClock
 from analytics.errors import SettingsError
 from analytics.settings import PREFIX, Settings
 
@@ -32,6 +35,8 @@ def doctor(line: CommandLine, context: click.Context) -> None:
         findings += machine_findings(settings)
         findings += store_findings(settings)
         findings += mail_findings(settings)
+        findings += certificate_findings(settings, SystemClock())
+        findings += oidc_findings(settings)
     answer = as_json(findings, lines)
     line.answer(answer, as_text(findings, lines))
     if not answer["ok"]:

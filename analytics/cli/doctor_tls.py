@@ -1,16 +1,20 @@
-"""Whether the way to each remote store is encrypted, and the store's certificate checked."""
+"""Whether the way to each remote store is encrypted and its certificate checked, and how long our own certificate is good."""
 
 import ipaddress
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from analytics.cli.doctor_findings import Finding, ok, warning
+from analytics.clock import Clock, iso_utc
+from analytics.crypto.tls import ServedCertificate
 from analytics.settings import PREFIX, Settings
 from analytics.warehouse.server_address import parse_server_url
 
+SOON = timedelta(days=14)
 _NO = frozenset({"0", "false", "no", "none", "off"})
 
 
@@ -23,6 +27,17 @@ def tls_findings(settings: Settings) -> Iterator[Finding]:
     for name, url in (("clickhouse", settings.clickhouse_url), ("clickhouse analysts", settings.clickhouse_readonly_url)):
         if url is not None:
             yield from _clickhouse(name, url.get_secret_value())
+
+
+def certificate_findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
+    """A finding if the service's own port has a certificate."""
+    if settings.tls_cert_file is None or settings.tls_key_file is None:
+        return
+    ends_at = ServedCertificate(settings.tls_cert_file, settings.tls_key_file).ends_at
+    if ends_at - clock.now() > SOON:
+        yield ok("certificate", f"of the service's own port, good until {iso_utc(ends_at)}")
+    else:
+        yield warning("certificate", f"of the service's own port, over at {iso_utc(ends_at)}", f"Renew {settings.tls_cert_file}.")
 
 
 def _postgres(url: str) -> Iterator[Finding]:

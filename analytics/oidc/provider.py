@@ -64,6 +64,13 @@ class IdentityProvider:
         """Close its connections."""
         await self._client.aclose()
 
+    async def look(self) -> None:
+        """See that it is there, and is what the settings say."""
+        document = await self._discovered()
+        for name in ("authorization_endpoint", "token_endpoint"):
+            _endpoint(document, name)
+        await self._known_keys(KEPT_SECONDS)
+
     async def authorization_url(self, flow: Flow) -> str:
         """Where a browser goes to sign in."""
         endpoint = _endpoint(await self._discovered(), "authorization_endpoint")

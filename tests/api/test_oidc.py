@@ -11,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 
+from analytics.cli.doctor_oidc import oidc_findings
 from analytics.embedded.engines import EmbeddedEngines
 from analytics.errors import SettingsError, UnauthenticatedError
 from analytics.oidc import provider as provider_module
@@ -389,6 +390,16 @@ async def test_each_kind_of_client_is_known_to_the_provider(api: Api, oidc_provi
             await ours.identity(flow, code, None)
     finally:
         await ours.aclose()
+
+
+async def test_the_doctor_looks_whether_it_is_there(api: Api, oidc_provider: OidcProvider) -> None:
+    async def found() -> list[str]:
+        return [finding.state for finding in await anyio.to_thread.run_sync(lambda: list(oidc_findings(api.settings)))]
+
+    assert await found() == ["ok"]
+    oidc_provider.wish(None, document={"issuer": "https://another.example"})
+    assert await found() == ["broken"]
+    assert not list(oidc_findings(make_settings(api.settings.data_dir, "postgresql://localhost", None)))
 
 
 @pytest.mark.parametrize(

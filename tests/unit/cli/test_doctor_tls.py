@@ -1,9 +1,15 @@
 """`analytics doctor` warns of a remote store without verified TLS."""
 
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 
-from analytics.cli.doctor_tls import tls_findings
+from analytics.cli.doctor_tls import certificate_findings, tls_findings
+from analytics.clock import FixedClock
+from analytics.crypto.tls import ServedCertificate
 from analytics.settings import Settings
+from tests.fixtures.tls import make_certificates
 
 
 @pytest.mark.parametrize(
@@ -33,3 +39,12 @@ def test_a_remote_store_without_verified_tls_is_warned_of(setting: str, url: str
     if state == "warning":
         assert setting.upper() in findings[0].remedy
         assert "u:p" not in findings[0].detail + findings[0].remedy
+
+
+@pytest.mark.parametrize(("days", "state"), [(15, "ok"), (13, "warning"), (-1, "warning")])
+def test_a_certificate_that_is_over_soon_is_warned_of(tmp_path: Path, days: int, state: str) -> None:
+    made = make_certificates(tmp_path, "localhost")
+    settings = Settings.model_validate({"tls_cert_file": made.certificate, "tls_key_file": made.key})
+    clock = FixedClock(ServedCertificate(made.certificate, made.key).ends_at - timedelta(days=days))
+    assert [finding.state for finding in certificate_findings(settings, clock)] == [state]
+    assert not list(certificate_findings(Settings(), clock))
