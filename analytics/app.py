@@ -13,6 +13,7 @@ from analytics.api import (
     alerts,
     audit,
     browser_session,
+    clickhouse,
     dashboard_pictures,
     dashboard_shares,
     dashboards,
@@ -75,6 +76,7 @@ ROUTERS = (
     subject_exports.router,
     live.router,
     sql.router,
+    clickhouse.router,
     dashboard_pictures.router,  # before the dashboards, whose ids would take the names of pictures
     dashboards.router,
     dashboard_shares.router,

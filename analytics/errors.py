@@ -8,7 +8,9 @@
     │   ├── InvalidRequestError       invalid-request
     │   │   ├── InvalidQueryError       invalid-query
     │   │   │   └── UnknownPropertyError  unknown-property
-    │   │   └── TimeRangeError          time-range
+    │   │   ├── TimeRangeError          time-range
+    │   │   ├── UnknownSettingError     unknown-setting
+    │   │   └── UnknownFormatError      unknown-format
     │   ├── UnauthenticatedError      unauthenticated
     │   │   ├── SecondFactorRequiredError  second-factor-required
     │   │   └── SecondFactorWrongError     second-factor-wrong
@@ -140,6 +142,20 @@ class TimeRangeError(InvalidRequestError):
 
     code = "time-range"
     title = "The time range is invalid"
+
+
+class UnknownSettingError(InvalidRequestError):
+    """A setting of ClickHouse that cannot be chosen here, or not with this value."""
+
+    code = "unknown-setting"
+    title = "Unknown setting"
+
+
+class UnknownFormatError(InvalidRequestError):
+    """A format of ClickHouse in which nothing is answered here."""
+
+    code = "unknown-format"
+    title = "Unknown format"
 
 
 class UnauthenticatedError(RequestError):
@@ -288,10 +304,17 @@ class UnknownTypeError(SqlRefusedError):
 
 
 class SqlFailedError(RequestError):
-    """An analyst's SQL that the engine began and gave up; the detail holds nothing that is not the analyst's."""
+    """An analyst's SQL that the engine began and gave up; the detail holds nothing that is not the analyst's.
+
+    `engine` is the number and name of the engine's own error, where that says nothing else.
+    """
 
     code = "sql-failed"
     title = "The SQL failed"
+
+    def __init__(self, detail: str, engine: tuple[int, str] | None = None) -> None:
+        super().__init__(detail)
+        self.engine = engine
 
 
 class QueryCancelledError(RequestError):

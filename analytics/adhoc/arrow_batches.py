@@ -83,10 +83,10 @@ class Batches:
             yield from pa.ipc.open_stream(self._source)
 
 
-def arrow_stream(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
-    """One IPC stream."""
+def arrow_stream(schema: pa.Schema, batches: Iterator[pa.RecordBatch], *, as_file: bool = False) -> Iterator[bytes]:
+    """One IPC stream, or file."""
     sink = _Growing()
-    with pa.ipc.new_stream(sink, schema) as writer:
+    with (pa.ipc.new_file if as_file else pa.ipc.new_stream)(sink, schema) as writer:
         for batch in batches:
             writer.write_batch(batch)
             yield sink.drained()

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, cast
 
@@ -18,10 +18,12 @@ import anyio.to_thread
 import structlog
 
 from analytics.adhoc.delivery import Delivery
-from analytics.adhoc.formats import ENGINE_FORMATS, Format, Shape
+from analytics.adhoc.formats import Format
 from analytics.adhoc.parameters import bind
 from analytics.adhoc.places import Places
 from analytics.adhoc.reads import OwnRows, Sources, bytes_shown, rows_shown
+from analytics.adhoc.tool_format import ToolFormat
+from analytics.adhoc.tool_shape import shape_of
 from analytics.domain.sql_policy import SqlPolicy
 from analytics.errors import (
     AnalyticsError,
@@ -37,6 +39,7 @@ from analytics.fence.checked_query import PROJECT_PARAMETER, CheckedQuery
 from analytics.fence.gate import Gate
 from analytics.fence.limits import SqlLimits
 from analytics.fence.named import NamedSource
+from analytics.fence.server_words import NO_WORDS, ServerWords
 
 STOP_SECONDS = 4.0
 _log = structlog.get_logger("analytics.adhoc")
@@ -64,12 +67,25 @@ class Names(Protocol):
         ...
 
 
+class Face(Protocol):
+    """What a tool sees that takes the service for a ClickHouse server: a project as a database, and the tables that describe it."""
+
+    @property
+    def words(self) -> ServerWords:
+        """What may be said beside plain names."""
+        ...
+
+    async def tables(self, wanted: Collection[str]) -> Mapping[str, NamedSource]:
+        """Those of `wanted` that describe the project, such as `system.tables`. Raises as `Names.of`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class WantedSql:
     """What is to run, for whom. `caller` shares one allowance of places; `explain` runs only the estimate of it.
 
     `author` wrote the `statement`, or gave its values, and answers for it if nothing ends it; None: nobody is known to have.
-    `in_history`: it is kept already.
+    `in_history`: it is kept already. `writing`: how the engine is to write values, by its settings (fence/limits.py).
     """
 
     query_id: str
@@ -77,12 +93,13 @@ class WantedSql:
     caller: str
     policy: SqlPolicy
     checked: CheckedSql
-    format: Format
+    format: Format | ToolFormat
     max_rows: int | None = None
     explain: bool = False
     author: str | None = None
     statement: str = ""
     in_history: bool = False
+    writing: Mapping[str, int | str] = field(default_factory=dict[str, int | str])
 
 
 class RunningSql:
@@ -92,7 +109,7 @@ class RunningSql:
         self.wanted = wanted
         self.own_rows = own_rows
         self.data_as_of = data_as_of
-        self.shape = Shape(wanted.format, wanted.max_rows, documents)
+        self.shape = shape_of(wanted.format, wanted.max_rows, documents)
         self.rows_read = 0
         self.bytes_read = 0
         self.bytes_returned = 0
@@ -209,7 +226,7 @@ class RunningSql:
         if wanted.explain:
             self.estimates = handle.estimate(wanted.checked.sql, parameters)
             return
-        with closing(cast("Generator[bytes]", handle.stream(wanted.checked.sql, parameters, ENGINE_FORMATS[wanted.format]))) as chunks:
+        with closing(cast("Generator[bytes]", handle.stream(wanted.checked.sql, parameters, self.shape.engine_format))) as chunks:
             for chunk in self.shape.body(chunks):
                 self._asked = None
                 self.bytes_returned += len(chunk)
@@ -226,12 +243,13 @@ class RunningSql:
 
     def _opened(self) -> AnalystHandle:
         wanted = self.wanted
-        return self._door.open(wanted.project_id, wanted.query_id, engine_limits(wanted.policy))
+        return self._door.open(wanted.project_id, wanted.query_id, engine_limits(wanted.policy, wanted.writing))
 
     def _count(self, handle: AnalystHandle) -> None:
         statistics, sources = handle.statistics, self.wanted.checked.sources
         self.rows_read = rows_shown(statistics.rows_read, sources, self.own_rows)
         self.bytes_read = bytes_shown(statistics.bytes_read, self.rows_read, sources)
+        self.shape.rows = self.shape.rows or statistics.rows_returned  # of binary formats the shape counts none
 
 
 class SqlDoor:
@@ -270,14 +288,22 @@ class SqlDoor:
         if self._stopping:
             raise ShuttingDownError("The service is stopping.")
 
-    async def check(self, sql: str, values: Mapping[str, Any], project_id: str | None = None) -> CheckedSql:
+    async def check(self, sql: str, values: Mapping[str, Any], project_id: str | None = None, face: Face | None = None) -> CheckedSql:
         """The statement if it may run with these values; the names of this project's saved queries and rollups count as tables in it.
+
+        With a `face` what it has counts, too.
 
         Raises SqlRefusedError, InvalidRequestError, or MetadataUnavailableError if what a name stands for cannot be known.
         """
-        return with_bound(await self.checked(sql, project_id), values)
+        return with_bound(await self.checked(sql, project_id, face=face), values)
 
-    async def checked(self, sql: str, project_id: str | None = None, drafts: Mapping[str, NamedSource] | None = None) -> CheckedQuery:
+    async def checked(
+        self,
+        sql: str,
+        project_id: str | None = None,
+        drafts: Mapping[str, NamedSource] | None = None,
+        face: Face | None = None,
+    ) -> CheckedQuery:
         """The statement if it may run, its parameters still without values. `drafts` stand in the place of what has their names.
 
         Raises as `check`.
@@ -286,16 +312,19 @@ class SqlDoor:
         gate = self._gate
         if gate is None:
             raise SqlOffError("SQL is off: nothing checks it.")
+        words = NO_WORDS if face is None else face.words
         try:
-            return await anyio.to_thread.run_sync(gate.check, sql)
+            return await anyio.to_thread.run_sync(gate.check, sql, None, words)
         except UnknownTableError:
             if self._names is None or project_id is None:
                 raise
-            wanted = await anyio.to_thread.run_sync(gate.unknown_names, sql)
+            wanted = await anyio.to_thread.run_sync(gate.unknown_names, sql, words)
             named = {**await self._names.of(project_id, wanted), **(drafts or {})}
+            if face is not None:
+                named |= await face.tables(wanted)
             if not named:
                 raise
-        return await anyio.to_thread.run_sync(gate.check, sql, named)
+        return await anyio.to_thread.run_sync(gate.check, sql, named, words)
 
     @asynccontextmanager
     async def running(self, wanted: WantedSql) -> AsyncGenerator[RunningSql]:
@@ -367,7 +396,7 @@ def with_bound(checked: CheckedQuery, values: Mapping[str, Any]) -> CheckedSql:
     return CheckedSql(checked.sql, tuple(checked.tables), bound, Sources(checked.reads, checked.makes_rows), checked.named)
 
 
-def engine_limits(policy: SqlPolicy) -> SqlLimits:
+def engine_limits(policy: SqlPolicy, writing: Mapping[str, int | str] | None = None) -> SqlLimits:
     """What of a policy the engine itself keeps to."""
     return SqlLimits(
         seconds=policy.seconds,
@@ -376,6 +405,7 @@ def engine_limits(policy: SqlPolicy) -> SqlLimits:
         bytes_read=policy.bytes_read,
         rows_returned=policy.rows_returned,
         bytes_returned=policy.bytes_returned,
+        writing=writing or {},
     )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from analytics.adhoc.arrow_batches import Batches, arrow_stream, parquet_file
 from analytics.adhoc.columns import Column
 from analytics.adhoc.csv_cells import CsvLines, csv_cell, without_formulas
+from analytics.adhoc.tool_format import ToolFormat
 from analytics.errors import WarehouseUnavailableError
 from analytics.fence.analyst_door import OutputFormat
 
@@ -59,36 +60,41 @@ class Shape:
     `documents`: the engine's chunks are documents of their own, each with its header.
     """
 
-    kind: Format
+    kind: Format | ToolFormat
     most_rows: int | None
     documents: bool
     columns: Sequence[Column] = ()
     rows: int = 0
     truncated: bool = False
 
+    @property
+    def engine_format(self) -> OutputFormat:
+        """What the engine is asked for."""
+        return ENGINE_FORMATS[Format(self.kind)]
+
     def body(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """The body from the engine's chunks; of JSON the rows alone, with commas between."""
-        return _SHAPES[self.kind](chunks, self)
+        return _BODIES[Format(self.kind)](chunks, self)
 
 
 def _csv(chunks: Iterator[bytes], shape: Shape) -> Iterator[bytes]:
-    header, lines = _header(chunks, shape, CsvLines().ends)
+    header, lines = header_and_rest(chunks, shape, CsvLines().ends)
     names, types, *_ = csv.reader(io.StringIO(header.decode("utf-8", "replace"), newline=""))
     shape.columns = [Column(*pair) for pair in zip(names, types, strict=True)]
     yield (",".join(csv_cell(column.name) for column in shape.columns) + "\n").encode("utf-8", "replace")
-    yield from without_formulas(_cut(lines, shape, CsvLines().ends))
+    yield from without_formulas(cut(lines, shape, CsvLines().ends))
 
 
 def _ndjson(chunks: Iterator[bytes], shape: Shape) -> Iterator[bytes]:
-    yield from _exact_lines(_cut(chunks, shape, _line_ends))
+    yield from _exact_lines(cut(chunks, shape, line_ends))
 
 
 def _json(chunks: Iterator[bytes], shape: Shape) -> Iterator[bytes]:
-    header, lines = _header(chunks, shape, _line_ends)
-    names, types = (json.loads(_utf8(line)) for line in header.split(b"\n", 1))
+    header, lines = header_and_rest(chunks, shape, line_ends)
+    names, types = (json.loads(utf8(line)) for line in header.split(b"\n", 1))
     shape.columns = [Column(*pair) for pair in zip(names, types, strict=True)]
     between = b""
-    for chunk in _exact_lines(_cut(lines, shape, _line_ends)):
+    for chunk in _exact_lines(cut(lines, shape, line_ends)):
         # Within a row no line ends: the engine escapes them in texts.
         rows = chunk.removesuffix(b"\n").replace(b"\n", b",\n")
         if rows:
@@ -96,48 +102,53 @@ def _json(chunks: Iterator[bytes], shape: Shape) -> Iterator[bytes]:
             between = b",\n"
 
 
-def _arrow(chunks: Iterator[bytes], shape: Shape) -> Iterator[bytes]:
+def arrow(chunks: Iterator[bytes], shape: Shape, *, as_file: bool = False) -> Iterator[bytes]:
+    """One IPC stream, or file."""
     batches = Batches(chunks)
     shape.columns = _columns_of(batches)
-    yield from arrow_stream(batches.schema, _cut_batches(batches, shape))
+    yield from arrow_stream(batches.schema, _cut_batches(batches, shape), as_file=as_file)
 
 
-def _parquet(chunks: Iterator[bytes], shape: Shape) -> Iterator[bytes]:
+def parquet(chunks: Iterator[bytes], shape: Shape) -> Iterator[bytes]:
+    """One file."""
     batches = Batches(chunks)
     shape.columns = _columns_of(batches)
     yield from parquet_file(batches.schema, _cut_batches(batches, shape))
 
 
-_SHAPES: Mapping[Format, Callable[[Iterator[bytes], Shape], Iterator[bytes]]] = {
+_BODIES: Mapping[Format, Callable[[Iterator[bytes], Shape], Iterator[bytes]]] = {
     Format.JSON: _json,
     Format.CSV: _csv,
     Format.NDJSON: _ndjson,
-    Format.PARQUET: _parquet,
-    Format.ARROW: _arrow,
+    Format.PARQUET: parquet,
+    Format.ARROW: arrow,
 }
 
 
-def _line_ends(chunk: bytes) -> Any:
+def line_ends(chunk: bytes) -> Any:
+    """Where in `chunk` lines end; texts hold none."""
     return np.flatnonzero(np.frombuffer(chunk, np.uint8) == 10)
 
 
-def _header(chunks: Iterator[bytes], shape: Shape, line_ends: Callable[[bytes], Any]) -> tuple[bytes, Iterator[bytes]]:
-    """The two lines of names and types, and what comes after them."""
+def header_and_rest(
+    chunks: Iterator[bytes], shape: Shape, ends_in: Callable[[bytes], Any], lines: int = 2
+) -> tuple[bytes, Iterator[bytes]]:
+    """The first lines, those of names and types, and what comes after them."""
     begun = b""
     ends: list[int] = []
     for chunk in chunks:
         at = len(begun)
         for piece in _pieces(iter((chunk,))):
-            ends += [at + int(end) for end in line_ends(piece)[:2]]
+            ends += [at + int(end) for end in ends_in(piece)[:lines]]
             at += len(piece)
-            if len(ends) >= 2:
+            if len(ends) >= lines:
                 break
         begun = begun + chunk if begun else chunk
-        if len(ends) >= 2:
+        if len(ends) >= lines:
             break
     else:
         raise WarehouseUnavailableError("The warehouse gave an answer without a header.")
-    header = begun[: ends[1] + 1]
+    header = begun[: ends[lines - 1] + 1]
 
     def rest() -> Iterator[bytes]:
         yield begun[len(header) :]
@@ -154,11 +165,11 @@ def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
             yield chunk[at : at + PIECE_BYTES] if len(chunk) > PIECE_BYTES else chunk
 
 
-def _cut(chunks: Iterator[bytes], shape: Shape, line_ends: Callable[[bytes], Any]) -> Iterator[bytes]:
+def cut(chunks: Iterator[bytes], shape: Shape, ends_in: Callable[[bytes], Any]) -> Iterator[bytes]:
     """Whole lines, at most `shape.most_rows`."""
     held: list[bytes] = []
     for chunk in _pieces(chunks):
-        ends = line_ends(chunk)
+        ends = ends_in(chunk)
         room = None if shape.most_rows is None else shape.most_rows - shape.rows
         if room is not None and (len(ends) > room or (len(ends) == room and _begins_another(chunk, ends, held, room))):
             shape.truncated = True
@@ -204,7 +215,7 @@ def _cut_batches(batches: Batches, shape: Shape) -> Iterator[Any]:
 def _exact_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Lines of JSON in which integers beyond 2^53 are texts, and which are UTF-8."""
     for chunk in chunks:
-        text = _utf8(chunk)
+        text = utf8(chunk)
         if _has_long_digits(text):  # rarely; a pattern takes fifty times as long to say so
             text = b"".join(_exact_line(line) + b"\n" for line in text.splitlines() if line)
         yield text
@@ -219,7 +230,8 @@ def _has_long_digits(text: bytes) -> bool:
     return bool(runs.any())
 
 
-def _utf8(chunk: bytes) -> bytes:
+def utf8(chunk: bytes) -> bytes:
+    """`chunk` with a mark in the place of what is no UTF-8."""
     try:
         chunk.decode("utf-8")
     except UnicodeDecodeError:

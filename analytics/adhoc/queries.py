@@ -12,13 +12,14 @@ from typing import Any
 
 import structlog
 
-from analytics.adhoc.door import CheckedSql, RunningSql, SqlDoor, WantedSql, finished
+from analytics.adhoc.door import CheckedSql, Face, RunningSql, SqlDoor, WantedSql, finished
 from analytics.adhoc.formats import Format
+from analytics.adhoc.tool_format import ToolFormat
 from analytics.cache.rate_limit import RateLimits
 from analytics.clock import Clock
 from analytics.domain.access import Principal, Role
 from analytics.domain.project import Project
-from analytics.domain.sql_policy import Changes, SqlPolicy, policies, role_of
+from analytics.domain.sql_policy import Changes, SqlPolicy, lowered, policies, role_of
 from analytics.errors import (
     AnalyticsError,
     LimitExceededError,
@@ -41,7 +42,11 @@ _ROLLUPS = frozenset({"events"})
 
 @dataclass(frozen=True, slots=True)
 class AskedSql:
-    """One question of one caller."""
+    """One question of one caller.
+
+    `source` says in the history by which door it came. `meant` is run in the place of `sql`, where that is not SQL that is run as it is.
+    `limits` may lower those of the caller, by name; `writing` says how the engine writes values (fence/limits.py).
+    """
 
     query_id: str
     project: Project
@@ -49,9 +54,14 @@ class AskedSql:
     actor: str
     sql: str
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    format: Format = Format.JSON
+    format: Format | ToolFormat = Format.JSON
     max_rows: int | None = None
     explain: bool = False
+    source: str | None = None
+    meant: str | None = None
+    face: Face | None = None
+    limits: Mapping[str, float] = field(default_factory=dict[str, float])
+    writing: Mapping[str, int | str] = field(default_factory=dict[str, int | str])
 
 
 class AdhocQueries:
@@ -116,7 +126,7 @@ class AdhocQueries:
             asked.query_id,
             project.id,
             asked.actor,
-            policy,
+            lowered(policy, asked.limits),
             checked,
             asked.format,
             asked.max_rows,
@@ -124,6 +134,7 @@ class AdhocQueries:
             author=asked.actor,
             statement=asked.sql,
             in_history=True,
+            writing=asked.writing,
         )
         async with self.kept(wanted, self._kept(asked, checked.tables)) as query:
             yield query
@@ -201,7 +212,7 @@ class AdhocQueries:
 
     async def _checked(self, asked: AskedSql) -> CheckedSql:
         try:
-            return await self.door.check(asked.sql, asked.params, asked.project.id)
+            return await self.door.check(asked.meant or asked.sql, asked.params, asked.project.id, asked.face)
         except RequestError as refusal:
             await self.history.begin(self._kept(asked, ()), refused=refusal.code)
             raise
@@ -217,6 +228,7 @@ class AdhocQueries:
             parameters=asked.params,
             tables=tables,
             kind="sql.explain" if asked.explain else "sql.run",
+            source=asked.source,
         )
 
     async def _ended(self, key: tuple[str, str], query: RunningSql | None, failure: BaseException | None) -> None:

@@ -38,24 +38,35 @@ class NamedTables:
         self._door = queries.door
         self._rollups = rollups
 
-    async def of(self, project: Project, caller: str, policy: SqlPolicy) -> list[SchemaTable]:
+    async def listed(self, project: Project) -> list[SchemaTable]:
+        """As `of`, the saved queries without columns. Raises StoreError."""
+        saved = [SchemaTable(query.name, query.description, (), "saved-query") for query in await self._usable(project)]
+        return [*await self._own_rollups(project), *saved]
+
+    async def of(self, project: Project, caller: str, policy: SqlPolicy, only: str | None = None) -> list[SchemaTable]:
         """Rollups, and the first MOST_QUERIES saved queries that can stand in FROM; one that fails or comes too late has no columns.
 
-        Raises StoreError.
+        With `only` the one of that name, if there is one. Raises StoreError.
         """
-        rollups = [
-            SchemaTable(rollup.name, rollup.description, [_column(one["name"], one["type"]) for one in rollup.plan["columns"]], "rollup")
-            for rollup in await self._rollups.page(project.id, None, MOST_OF_PROJECT)
-        ]
-        usable = [
-            query
-            for query in await self._saved.page(project.id, "", 10 * MOST_QUERIES)
-            if query.question.kind is QuestionKind.SQL and not query.question.required
-        ][:MOST_QUERIES]
+        rollups = [table for table in await self._own_rollups(project) if only in (None, table.name)]
+        usable = [query for query in await self._usable(project) if only in (None, query.name)]
         places = asyncio.Semaphore(_AT_ONCE)
         until = time.monotonic() + _ALL_SECONDS
         saved = await asyncio.gather(*(self._table(query, project, caller, policy, places, until) for query in usable))
         return [*rollups, *saved]
+
+    async def _own_rollups(self, project: Project) -> list[SchemaTable]:
+        return [
+            SchemaTable(rollup.name, rollup.description, [_column(one["name"], one["type"]) for one in rollup.plan["columns"]], "rollup")
+            for rollup in await self._rollups.page(project.id, None, MOST_OF_PROJECT)
+        ]
+
+    async def _usable(self, project: Project) -> list[SavedQuery]:
+        return [
+            query
+            for query in await self._saved.page(project.id, "", 10 * MOST_QUERIES)
+            if query.question.kind is QuestionKind.SQL and not query.question.required
+        ][:MOST_QUERIES]
 
     async def _table(
         self, query: SavedQuery, project: Project, caller: str, policy: SqlPolicy, places: asyncio.Semaphore, until: float

@@ -1,10 +1,11 @@
-"""What `/openapi.json` says beyond what FastAPI knows: the shape of problems, and `POST /v1/events`, which stands before FastAPI."""
+"""What `/openapi.json` says beyond what FastAPI knows: problems, `POST /v1/events`, which stands before FastAPI, and `/clickhouse`."""
 
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from analytics.api.clickhouse_openapi import security_schemes, tool_operations
 from analytics.api.problems import PROBLEM_MEDIA_TYPE
 
 _PROBLEM: dict[str, Any] = {
@@ -160,13 +161,14 @@ def _completed(schema: dict[str, Any]) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas |= {"Problem": _PROBLEM, "Event": _EVENT, "Verdict": _VERDICT}
-    components.setdefault("securitySchemes", {}).update(_WRITE_KEYS)
+    components.setdefault("securitySchemes", {}).update({**_WRITE_KEYS, **security_schemes()})
     schema["paths"] = {"/v1/events": _EVENTS, **schema["paths"]}
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             operation["responses"].pop("422", None)  # FastAPI's own shape, which nobody is answered in
             for status in _problems_of(method, path, operation):
                 operation["responses"][str(status)] = _problem_answer(_PROBLEMS[status])
+    schema["paths"]["/clickhouse"] = tool_operations()
     return schema
 
 

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from analytics.adhoc.door import RunningSql
 from analytics.adhoc.formats import MEDIA_TYPES, Format
 from analytics.adhoc.queries import AdhocQueries, AskedSql, meta_of, whole_body
+from analytics.adhoc.tool_format import ToolFormat
 from analytics.api.answers import columns_json, shown_meta
 from analytics.api.event_stream import until_disconnect
 from analytics.api.schemas.base import iso_utc
@@ -38,7 +39,7 @@ class SqlResponse(Response):
 
     def __init__(self, queries: AdhocQueries, asked: AskedSql, scratch: Path, background: BackgroundTask | None = None) -> None:
         """`scratch`: a folder for files without a name, which are gone with the answer."""
-        super().__init__(media_type=MEDIA_TYPES[asked.format], background=background)
+        super().__init__(media_type=_media_type(asked.format), background=background)
         del self.headers["content-length"]
         self.headers["cache-control"] = "no-store"
         self._queries = queries
@@ -64,6 +65,8 @@ class SqlResponse(Response):
         # The answer stays without its end, so the server breaks the connection: nobody takes what came for all there is.
         code = failure.code if isinstance(failure, AnalyticsError) else "reader-too-slow"
         _log.warning("an answer broke off", query_id=self._asked.query_id, code=code)
+        if isinstance(failure, AnalyticsError):
+            await self._break_off(send, failure)
 
     async def _answer(self, send: Send) -> None:
         if self._asked.format is not Format.JSON and self._asked.max_rows is not None:
@@ -74,6 +77,7 @@ class SqlResponse(Response):
             if self._asked.format is Format.JSON:
                 await self._send_json(send, query)
             else:
+                self.headers["x-truncated"] = json.dumps(False)  # it is whole, or it breaks off
                 await self._send_stream(send, query)
 
     async def _send_json(self, send: Send, query: RunningSql) -> None:
@@ -89,7 +93,6 @@ class SqlResponse(Response):
         await self._put(send, body, more=False)
 
     async def _send_stream(self, send: Send, query: RunningSql) -> None:
-        self.headers["x-truncated"] = json.dumps(False)  # it is whole, or it breaks off
         held: list[bytes] = []
         size = 0
         async with aclosing(query.chunks()) as chunks:
@@ -99,16 +102,18 @@ class SqlResponse(Response):
                 if size >= HELD_BYTES:
                     break
             else:
-                self.headers["content-length"] = str(size)
+                self._set_end(query)
+                body = await self._encoded(b"".join(held), last=True)
+                self.headers["content-length"] = str(len(body))
                 await self._begin(send)
-                await self._put(send, b"".join(held), more=False)
+                await self._put(send, body, more=False)
                 return
             await self._begin(send)
-            await self._put(send, b"".join(held))
+            await self._put(send, await self._encoded(b"".join(held)))
             held.clear()
             async for chunk in chunks:
-                await self._put(send, chunk)
-        await self._put(send, b"", more=False)
+                await self._put(send, await self._encoded(chunk))
+        await self._put(send, await self._encoded(b"", last=True), more=False)
 
     async def _answer_kept(self, send: Send) -> None:
         async with SpooledTemporaryFile[bytes](max_size=HELD_BYTES, dir=str(self._scratch)) as kept:
@@ -139,6 +144,20 @@ class SqlResponse(Response):
             self.headers[name] = value
             self.headers[f"x-{name.replace('_', '-')}"] = value
 
+    # ---- what answers of other forms do in their own way ---------------------
+
+    def _set_end(self, query: RunningSql) -> None:
+        """Headers about a query that has ended before its answer begins."""
+
+    async def _encoded(self, data: bytes, *, last: bool = False) -> bytes:
+        """What is sent for a part of the answer."""
+        return data
+
+    async def _break_off(self, send: Send, error: AnalyticsError) -> None:
+        """A last word before the connection breaks."""
+
+    # ---- sending -------------------------------------------------------------
+
     async def _begin(self, send: Send) -> None:
         self._has_begun = True
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -148,3 +167,7 @@ class SqlResponse(Response):
         async with asyncio.timeout(SLOW_SECONDS):
             await send({"type": "http.response.body", "body": chunk, "more_body": more})
         self._is_sent = not more
+
+
+def _media_type(kind: Format | ToolFormat) -> str:
+    return kind.media_type if isinstance(kind, ToolFormat) else MEDIA_TYPES[kind]

@@ -84,6 +84,11 @@ def changed(policy: SqlPolicy, changes: Mapping[str, float]) -> SqlPolicy:
     return replace(policy, **dict(changes))
 
 
+def lowered(policy: SqlPolicy, wanted: Mapping[str, float]) -> SqlPolicy:
+    """`policy` with each limit of `wanted` that is below its own; a caller raises none."""
+    return replace(policy, **{name: min(value, policy.by_name[name]) for name, value in wanted.items()})
+
+
 def policies(*layers: Changes) -> dict[Role, SqlPolicy]:
     """DEFAULTS with changes, the last first."""
     found = dict(DEFAULTS)

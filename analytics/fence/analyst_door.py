@@ -21,6 +21,17 @@ OutputFormat = Literal[
     "ArrowStream",
     "Parquet",
     "Native",
+    "TabSeparated",
+    "TabSeparatedWithNames",
+    "TabSeparatedWithNamesAndTypes",
+    "JSONStringsEachRow",
+    "JSONCompactEachRowWithNames",
+    "JSONCompactStringsEachRow",
+    "JSONCompactStringsEachRowWithNames",
+    "JSONCompactStringsEachRowWithNamesAndTypes",
+    "RowBinary",
+    "RowBinaryWithNames",
+    "RowBinaryWithNamesAndTypes",
 ]
 
 
@@ -31,12 +42,14 @@ GRANULE_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What a query took so far, rows and bytes in whole granules. `peak_memory_bytes` is 0 where the engine does not say."""
+    """What a query took so far, rows and bytes in whole granules. `peak_memory_bytes`, `rows_returned`: 0 where the engine does not
+    say."""
 
     rows_read: int
     bytes_read: int
     peak_memory_bytes: int
     elapsed_seconds: float
+    rows_returned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +60,11 @@ class TableEstimate:
     rows: int
 
 
-def coarse(rows_read: int, bytes_read: int, peak_memory_bytes: int, elapsed_seconds: float) -> Statistics:
+def coarse(rows_read: int, bytes_read: int, peak_memory_bytes: int, elapsed_seconds: float, rows_returned: int = 0) -> Statistics:
     """Statistics that do not tell how many rows of other projects lie in the granules that were read."""
     rows = -(-rows_read // GRANULE_ROWS) * GRANULE_ROWS
-    return Statistics(rows, -(-bytes_read // GRANULE_BYTES) * GRANULE_BYTES, peak_memory_bytes, elapsed_seconds)
+    size = -(-bytes_read // GRANULE_BYTES) * GRANULE_BYTES
+    return Statistics(rows, size, peak_memory_bytes, elapsed_seconds, rows_returned)
 
 
 def estimates_of(answer: str) -> Sequence[TableEstimate]:

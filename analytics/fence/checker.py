@@ -15,13 +15,14 @@ from analytics.fence.given_names import check_name
 from analytics.fence.matches import check_columns_match, check_row_matches
 from analytics.fence.named import MAX_CHAIN, NamedQuery, NamedSource, NamedSources
 from analytics.fence.names import aliases_of, check_column, known_names, names_in, outputs_of
-from analytics.fence.nodes import EXPRESSION, SELECT, STARS, Listed, Many, children, literal_text
+from analytics.fence.nodes import EXPRESSION, SELECT, STARS, Listed, Many, children, literal_text, text
 from analytics.fence.parser import Node
 from analytics.fence.pieces import without_comments
 from analytics.fence.properties import PropertyPath, property_path
 from analytics.fence.refusal import RefusedError
 from analytics.fence.rewritten import everything_of, has_stars, keep_names, move_prewhere
 from analytics.fence.scope import Scope
+from analytics.fence.server_words import NO_WORDS
 from analytics.fence.sizes import check_size
 from analytics.fence.types import check_structure, check_type
 from analytics.fence.walker import NO_EXPLAIN, TreeWalker
@@ -68,6 +69,7 @@ class Checker(TreeWalker):
         self._catalog = catalog
         self._rows_of = rows_of
         self._chain = chain
+        self._words = NO_WORDS if chain else named.words
         self._values = values
         self._constants: dict[str, str] = {}
         self._scope = Scope()
@@ -94,7 +96,9 @@ class Checker(TreeWalker):
 
     def statement(self, tree: Node) -> Node:
         """The canonical tree of a statement. Raises RefusedError."""
-        self._names, self._known = frozenset(names_in(tree)), known_names(tree, self._catalog, self._named.known)
+        tree = self._words.shortened(tree)
+        known = known_names(tree, self._catalog, self._named.known, self._words)
+        self._names, self._known = frozenset(names_in(tree)), known
         return self._node(tree, SELECT)
 
     # ---- SELECT, CTEs, tables ----------------------------------------------
@@ -166,8 +170,10 @@ class Checker(TreeWalker):
     def _named_table(self, node: Node, named: Node) -> Node:
         if named.get("type") != "TableIdentifier" or named.keys() - {"type", "name", "name_parts", "alias"}:
             raise RefusedError("A table is named by its plain name.", "Identifier")
-        name = named["name"]
-        alias = named.get("alias", name)
+        name = self._words.table_name(named)
+        if name is None:
+            raise RefusedError(f"There is no table {named['name'][:100]} here.", named["name"], kind=UnknownTableError)
+        alias = named.get("alias", name.rpartition(".")[2] if "name_parts" in named else name)
         check_name(alias)
         cte = self._scope.cte(name) if "name_parts" not in named else None
         if cte is not None:
@@ -177,7 +183,7 @@ class Checker(TreeWalker):
             self.reads += self._reads_of.get(cte, 0)
             self._scope.given.update(self._scope.outputs_of(cte))
             return self._members(node, database_and_table_name={"type": "TableIdentifier", "name": cte, "alias": alias})
-        table = self._table(name) if "name_parts" not in named else None
+        table = self._table(name)
         if isinstance(table, NamedQuery):
             return self._saved_query(node, name, alias, table)
         if table is None:
@@ -287,6 +293,9 @@ class Checker(TreeWalker):
         called = self._scope.lambda_name(name)
         if called is not None:
             return self._call(node, name=called)
+        constant = self._words.constant(node)
+        if constant is not None:
+            return {**text(constant), **_alias(node)}
         check_function(name)
         check_size(name, arguments)
         low = name.lower()

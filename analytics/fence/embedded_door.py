@@ -93,6 +93,7 @@ class EmbeddedAnalystHandle:
         self._registered = False
         self._rows_read = 0
         self._bytes_read = 0
+        self._rows_returned = 0
 
     def stream(self, sql: str, parameters: Mapping[str, str], output_format: OutputFormat) -> Generator[bytes]:
         """As `AnalystHandle.stream`."""
@@ -105,10 +106,12 @@ class EmbeddedAnalystHandle:
                 chunk = self._connection.streaming_fetch_result(self._result)
                 self._rows_read += chunk.storage_rows_read()
                 self._bytes_read += chunk.storage_bytes_read()
-                content = chunk.bytes()
-                if content:
+                rows, content = chunk.rows_read(), chunk.bytes()
+                # Behind rows comes a document without any: empty, a header, or the totals of WITH TOTALS with a header behind them.
+                if content and (rows or not self._rows_returned):
+                    self._rows_returned += rows
                     yield content
-                if chunk.rows_read() == 0:  # the end, or all of an answer without rows
+                if rows == 0:  # the end, or all of an answer without rows
                     break
             self._life.go_on()
             self._life.end()
@@ -130,7 +133,7 @@ class EmbeddedAnalystHandle:
     @property
     def statistics(self) -> Statistics:
         """As `AnalystHandle.statistics`. The engine does not say how much memory the query took."""
-        return coarse(self._rows_read, self._bytes_read, 0, self._life.elapsed_seconds)
+        return coarse(self._rows_read, self._bytes_read, 0, self._life.elapsed_seconds, self._rows_returned)
 
     def cancel(self) -> None:
         """As `AnalystHandle.cancel`."""

@@ -122,7 +122,7 @@ def failure_of(text: str) -> AnalyticsError:
     if code in _UNKNOWN_NAME:
         return SqlFailedError("The query names a table that is not there.")
     if code in _TOLD:
-        return SqlFailedError(clean(text))
+        return SqlFailedError(clean(text), _named(code, text))
     if is_transient(code):
         return WarehouseUnavailableError(f"The warehouse did not answer the query (code {code}).")
     name = _NAME.findall(text)
@@ -151,6 +151,11 @@ def clean(text: str) -> str:
 def _code(text: str) -> int | None:
     match = _CODE.search(text)
     return int(match[1]) if match else None
+
+
+def _named(code: int, text: str) -> tuple[int, str]:
+    found = _NAME.findall(text)
+    return code, found[-1] if found else "UNKNOWN_EXCEPTION"
 
 
 def _limit(name: LimitName) -> LimitExceededError:

@@ -17,6 +17,7 @@ from analytics.fence.names import table_names
 from analytics.fence.nodes import plain
 from analytics.fence.parser import Node, SqlParser
 from analytics.fence.refusal import RefusedError, position_of
+from analytics.fence.server_words import NO_WORDS, ServerWords
 
 MAX_CHARACTERS = 64_000
 _MOST_REMEMBERED = 1_000
@@ -31,12 +32,13 @@ class Gate:
         self._rows: dict[str, Node] = {}  # our own subqueries, parsed
         self._lock = threading.Lock()
 
-    def check(self, sql: str, named: Mapping[str, NamedSource] | None = None) -> CheckedQuery:
-        """The canonical form of one SELECT over the project's tables. `named` are the project's own names for tables beside them.
+    def check(self, sql: str, named: Mapping[str, NamedSource] | None = None, words: ServerWords = NO_WORDS) -> CheckedQuery:
+        """The canonical form of one SELECT over the project's tables. `named` are the project's own names for tables beside them,
+        `words` what else may be said.
 
         Raises SqlRefusedError with a reason and, where it is known, the position in `sql`; StoreError if the parser does not answer.
         """
-        sources = NamedSources(self._catalog, named or {}, self._parsed)
+        sources = NamedSources(self._catalog, named or {}, self._parsed, words)
         tree = self._parsed(sql)
         checker = Checker(self._catalog, self._rows_of, sources)
         try:
@@ -59,9 +61,9 @@ class Gate:
             checker.makes_rows,
         )
 
-    def unknown_names(self, sql: str) -> frozenset[str]:
+    def unknown_names(self, sql: str, words: ServerWords = NO_WORDS) -> frozenset[str]:
         """Names in a statement that are no built-in tables: of CTEs, columns, saved queries, or of nothing. Raises as `check`."""
-        return frozenset(table_names(self._parsed(sql))) - self._catalog.tables.keys()
+        return frozenset(table_names(self._parsed(sql), words)) - self._catalog.tables.keys()
 
     def _parsed(self, sql: str) -> Node:
         _check_text(sql)

@@ -5,19 +5,31 @@ The one thing to know: with `readonly` these can be set by nobody but whoever op
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from analytics.warehouse.limits import ANALYST_PRIORITY
 
 LimitName = Literal["seconds", "memory_bytes", "rows_read", "bytes_read", "rows_returned", "bytes_returned", "complexity"]
+# How an answer is written: all that whoever asks may choose.
+WRITING = frozenset(
+    {
+        "date_time_output_format",
+        "output_format_json_quote_decimals",
+        "output_format_json_quote_64bit_integers",
+        "output_format_json_quote_denormals",
+        "output_format_arrow_string_as_string",
+    }
+)
 _UNLIMITED = 0
 _TEMPORARY_BYTES = 4_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class SqlLimits:
-    """The most of each; above zero. `threads` is how many the engine works with at once on the query."""
+    """The most of each; above zero. `threads` is how many the engine works with at once on the query.
+
+    `writing` are settings of how answers are written, beside those below: they may name no limit."""
 
     seconds: float = 60.0
     memory_bytes: int = 2_000_000_000
@@ -26,6 +38,11 @@ class SqlLimits:
     rows_returned: int = 20_000_000
     bytes_returned: int = 10_000_000_000
     threads: int = 1
+    writing: Mapping[str, int | str] = field(default_factory=dict[str, int | str])
+
+    def __post_init__(self) -> None:
+        if not self.writing.keys() <= WRITING:
+            raise ValueError("these are no settings of how answers are written")
 
     def settings(self) -> Mapping[str, int | str]:
         """As settings of the engine, without `readonly`; the same for embedded chDB and a server."""
@@ -64,6 +81,7 @@ class SqlLimits:
             "output_format_json_quote_decimals": 1,
             "output_format_json_quote_64bit_integers": 0,
             "output_format_json_quote_denormals": 0,
+            **self.writing,
             # The service's own questions go first: this one pauses while they run, but for so long at most before each block, and,
             # where the process may (CAP_SYS_NICE), its threads stand behind all others.
             "priority": ANALYST_PRIORITY,

@@ -13,6 +13,7 @@ from analytics.fence.checked_query import RESERVED_PREFIX
 from analytics.fence.names import known_names, names_in
 from analytics.fence.parser import Node
 from analytics.fence.refusal import RefusedError
+from analytics.fence.server_words import NO_WORDS, ServerWords
 
 MAX_CHAIN = 10
 MAX_NAMED = 50
@@ -33,7 +34,11 @@ NamedSource = NamedQuery | SqlTable
 class NamedSources:
     """The names that one statement may use, what was used of them, and what all its parts share. For one check."""
 
-    def __init__(self, catalog: SqlCatalog, sources: Mapping[str, NamedSource], parse: Callable[[str], Node]) -> None:
+    def __init__(
+        self, catalog: SqlCatalog, sources: Mapping[str, NamedSource], parse: Callable[[str], Node], words: ServerWords = NO_WORDS
+    ) -> None:
+        """`words` are those of the caller's own text."""
+        self.words = words
         self._catalog = catalog
         self._sources = {name: source for name, source in sources.items() if name not in catalog.tables}
         self._parse = parse

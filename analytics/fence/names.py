@@ -11,6 +11,7 @@ from analytics.errors import UnknownColumnError
 from analytics.fence.catalog import SqlCatalog, SqlTable
 from analytics.fence.nodes import nodes_of
 from analytics.fence.refusal import RefusedError
+from analytics.fence.server_words import NO_WORDS, ServerWords
 
 # Functions that the engine calls for a bare word, without brackets, where no column or alias of that name can be seen.
 _CALLED_BARE = frozenset({"curdate", "current_date", "current_timestamp", "localtime", "localtimestamp", "now", "today"})
@@ -32,14 +33,18 @@ def names_in(node: Any) -> Iterator[str]:
             yield from found.get("name_parts") or (str(found.get("name")),)
 
 
-def table_names(tree: Any) -> Iterator[str]:
+def table_names(tree: Any, words: ServerWords = NO_WORDS) -> Iterator[str]:
     """The names in a statement that may be those of tables: in FROM, and alone right of IN."""
     for node in nodes_of(tree):
-        if node["type"] in ("TableIdentifier", "Identifier") and "name_parts" not in node:
+        if node["type"] == "TableIdentifier" and (name := words.table_name(node)) is not None:
+            yield name
+        elif node["type"] == "Identifier" and "name_parts" not in node:
             yield str(node.get("name"))
 
 
-def known_names(tree: Any, catalog: SqlCatalog, known_of: Callable[[str], Collection[str]]) -> frozenset[str]:
+def known_names(
+    tree: Any, catalog: SqlCatalog, known_of: Callable[[str], Collection[str]], words: ServerWords = NO_WORDS
+) -> frozenset[str]:
     """What a bare name may be: a column of a table that is read, an alias, an argument of a lambda.
 
     `known_of` says the same of a name that is no built-in table.
@@ -51,11 +56,11 @@ def known_names(tree: Any, catalog: SqlCatalog, known_of: Callable[[str], Collec
             known.update(_columns_of(node["table_function"]))
         known.update(str(node[member]) for member in ("alias", "lambda_arg") if member in node)
         if kind in ("TableIdentifier", "WithElement"):
-            name = str(node.get("name"))
-            known.add(name)
+            name = words.table_name(node) or str(node.get("name"))
+            known.update((name, name.rpartition(".")[2]) if "name_parts" in node else (name,))
             if name in catalog.tables:
                 known.update(column.name for column in catalog.tables[name].columns)
-            elif kind == "TableIdentifier" and "name_parts" not in node:
+            elif kind == "TableIdentifier" and words.table_name(node) is not None:
                 known.update(known_of(name))
         if kind == "Function" and node.get("name") == "lambda":
             known.update(names_in(node.get("arguments", {}).get("children", [])[:1]))

@@ -20,6 +20,7 @@ PUBLIC = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/metrics"),
+    ("GET", "/clickhouse/ping"),
     # has write keys of its own, in front of the framework
     ("POST", "/v1/events"),
     ("OPTIONS", "/v1/events"),

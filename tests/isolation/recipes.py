@@ -8,6 +8,7 @@ A route that is new needs a line here: `"POST /v1/projects/{project}/things": Re
 - `shows`: the markers (tests/isolation/world.py) that its answer must hold for an owner; add the marker there if it is of a new kind;
 - `asks`: the project stands in the body as `<project>`, and this permission is asked for in it;
 - `people`: it is for people who signed in, and may end that: each call is made by somebody new;
+- `cookies`: False: a browser's session is nobody here;
 - `public`: it asks for no permission on purpose; `statuses`: what it may answer beside 2xx, such as {409}.
 """
 
@@ -45,6 +46,7 @@ class Recipe:
     asks: Permission | None = None
     people: bool = False
     public: bool = False
+    cookies: bool = True
     statuses: frozenset[int] = frozenset()
 
     def filled(self, value: Any, slug: str) -> Any:
@@ -340,6 +342,17 @@ RECIPES: Mapping[str, Recipe] = {
     f"POST {_P}/rollups/{{name}}/resume": Recipe(values=_paused_rollup),
     f"DELETE {_P}/rollups/{{name}}": Recipe(values=_rollup),
     f"GET {_P}/live": Recipe(headers={"accept": "application/json"}, shows=("event_name",)),
+    "GET /clickhouse/ping": Recipe(public=True),
+    **{
+        f"{method} /clickhouse{slash}": Recipe(
+            query={"database": "<project>", "query": "SELECT * FROM events"},
+            asks=Permission.RUN_SQL,
+            shows=("event_name", "user", "property"),
+            cookies=False,
+        )
+        for method in ("GET", "POST")
+        for slash in ("", "/")
+    },
     f"GET {_P}/dashboard-templates": Recipe(),
     f"POST {_P}/dashboards": Recipe(body={"name": "new"}),
     f"GET {_P}/dashboards": Recipe(query={"limit": "1000"}, shows=("dashboard", "dashboard_id")),

@@ -49,6 +49,7 @@ UNRECORDED: Mapping[str, str] = {
     "GET /healthz": "for machines",
     "GET /readyz": "for machines",
     "GET /metrics": "for machines: counts",
+    "GET /clickhouse/ping": "for machines",
     "GET /openapi.json": "the documentation",
     "GET /docs": "the documentation",
     "GET /docs/start.js": "the documentation",

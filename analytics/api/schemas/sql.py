@@ -101,10 +101,12 @@ class SqlQueryAnswer(Answer):
     elapsed_ms: int
     rows_read: int
     bytes_read: int
-    rows_returned: int
+    rows_returned: int = Field(description="0 of Native and RowBinary from a ClickHouse server: these are not counted.")
     bytes_returned: int
     truncated: bool
-    source: str | None = Field(description="`query:NAME` or `endpoint:NAME` of a saved query that was run; null: SQL of one's own.")
+    source: str | None = Field(
+        description="`query:NAME` or `endpoint:NAME` of a saved query that was run; `clickhouse`: SQL of a tool; null: SQL of one's own."
+    )
 
 
 class SchemaColumnAnswer(Answer):
