@@ -16,7 +16,7 @@ from analytics.crypto.tls import ServedCertificate
 from analytics.domain.sql_policy import check_changes
 from analytics.errors import InvalidRequestError, SettingsError
 from analytics.mail.server_address import parse_mail_url
-from analytics.oidc.provider import is_good_address
+from analytics.oidc.address import is_good_address
 from analytics.warehouse.server_address import parse_server_url
 
 Role = Literal["api", "writer", "scheduler"]

@@ -5,8 +5,6 @@ import ssl
 from datetime import datetime
 from pathlib import Path
 
-from cryptography.x509 import load_pem_x509_certificate
-
 _Stamps = tuple[tuple[int, ...] | None, ...]
 _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\s", re.DOTALL)
 
@@ -43,6 +41,8 @@ class ServedCertificate:
         return True
 
     def _read_end(self) -> datetime:
+        from cryptography.x509 import load_pem_x509_certificate  # takes a while, and few have a certificate
+
         try:
             return load_pem_x509_certificate(self._files[0].read_bytes()).not_valid_after_utc
         except OSError as error:

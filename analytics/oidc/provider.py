@@ -17,27 +17,17 @@ import msgspec
 import structlog
 
 from analytics.errors import IdentityProviderUnavailableError
+from analytics.oidc.address import is_good_address
 from analytics.oidc.flow import Flow
 from analytics.oidc.id_token import Identity, Jwk, UnknownKeyError, identity_of, not_good, read_id_token
 
 ANSWER_SECONDS = 10.0
 KEPT_SECONDS = 3600.0  # the discovery document and the keys
+AGAIN_SECONDS = 5.0  # after it did not answer: nobody waits for it in line
 ANOTHER_LOOK_SECONDS = 10.0  # for a key that is unknown, at most so often
 CALLBACK = "/v1/auth/oidc/callback"
 _MOST_BYTES = 1_000_000
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _log = structlog.get_logger("analytics.oidc")
-
-
-def is_good_address(url: object) -> bool:
-    """Whether it is https, or http on this machine."""
-    if not isinstance(url, str):
-        return False
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK))
-    except ValueError:
-        return False
 
 
 class IdentityProvider:
@@ -57,7 +47,7 @@ class IdentityProvider:
         self._client = httpx.AsyncClient(timeout=ANSWER_SECONDS, follow_redirects=False)
         self._lock = asyncio.Lock()
         self._document: dict[str, Any] = {}
-        self._document_at = self._keys_at = float("-inf")
+        self._document_at = self._keys_at = self._not_before = float("-inf")
         self._keys: list[Jwk] = []
 
     async def aclose(self) -> None:
@@ -141,11 +131,15 @@ class IdentityProvider:
     async def _discovered(self) -> dict[str, Any]:
         async with self._lock:
             if time.monotonic() - self._document_at >= KEPT_SECONDS:
+                if time.monotonic() < self._not_before:
+                    raise IdentityProviderUnavailableError("The identity provider does not answer.")
+                self._not_before = time.monotonic() + AGAIN_SECONDS
                 status, said = await self._ask("GET", f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
                 if status != HTTPStatus.OK or said.get("issuer") != self.issuer:
                     _log.error("the discovery document is not that of the issuer", status=status, issuer=str(said.get("issuer"))[:200])
                     raise IdentityProviderUnavailableError("The identity provider's discovery document is not that of the issuer.")
                 self._document, self._document_at = said, time.monotonic()
+                self._not_before = float("-inf")
             return self._document
 
     async def _known_keys(self, at_most_seconds: float) -> list[Jwk]:

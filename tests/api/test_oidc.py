@@ -74,6 +74,13 @@ def user_of(email: str, **more: Any) -> dict[str, Any]:
     return {"sub": f"id of {email}", "email": email, "email_verified": True, **more}
 
 
+def forget(api: Api) -> None:
+    """Have the provider asked anew what it is, and for its keys."""
+    ours = api.services.oidc
+    assert ours is not None
+    ours._document_at = ours._keys_at = ours._not_before = float("-inf")
+
+
 async def away(browser: httpx.AsyncClient, **asked: str) -> str:
     """Where the browser is sent to."""
     answer = await browser.get(PATH, params=asked)
@@ -205,12 +212,12 @@ async def test_nobody_is_sent_elsewhere(browser: httpx.AsyncClient, elsewhere: s
     ids=str,
 )
 async def test_what_is_wrong_signs_nobody_in(
-    api: Api, browser: httpx.AsyncClient, oidc_provider: OidcProvider, wrong: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    api: Api, browser: httpx.AsyncClient, oidc_provider: OidcProvider, wrong: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr(api.services.oidc, "_document_at", float("-inf"))  # what it says of itself is asked anew, and after
+    forget(api)
     user = user_of(await api.make_user())
     assert_refused(await sign_in(browser, oidc_provider, user, **wrong), browser)
-    api.services.oidc._document_at = float("-inf")  # type: ignore[union-attr]
+    forget(api)
     assert (await sign_in(browser, oidc_provider, user)).status_code == 200, "the same without the wrong is good"
 
 
@@ -361,18 +368,33 @@ async def test_a_new_key_of_the_provider_is_looked_up_when_it_is_met(
     ids=str,
 )
 async def test_a_provider_that_is_away_or_not_itself_is_said_so(
-    api: Api, browser: httpx.AsyncClient, oidc_provider: OidcProvider, wrong: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    api: Api, browser: httpx.AsyncClient, oidc_provider: OidcProvider, wrong: dict[str, Any]
 ) -> None:
     user = user_of(await api.make_user())
     oidc_provider.wish(user)
     callback = await back(browser, oidc_provider)
     oidc_provider.wish(user, **wrong)
-    api.services.oidc._document_at = api.services.oidc._keys_at = float("-inf")  # type: ignore[union-attr]
+    forget(api)
     answer = await browser.get(callback)
-    api.services.oidc._document_at = float("-inf")  # type: ignore[union-attr]
+    forget(api)
     assert (answer.status_code, answer.json()["code"]) == (503, "identity-provider-unavailable")
     assert "retry-after" in answer.headers
     assert SESSION_COOKIE not in browser.cookies
+
+
+async def test_nobody_waits_in_line_for_a_provider_that_is_away(
+    api: Api, browser: httpx.AsyncClient, oidc_provider: OidcProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider_module, "AGAIN_SECONDS", 3600.0)
+    oidc_provider.wish(None, broken=["/.well-known/openid-configuration"])
+    forget(api)
+    asked = len(oidc_provider.asked())
+    for _ in range(3):
+        assert (await browser.get(PATH)).status_code == 503
+    assert len(oidc_provider.asked()) == asked + 1
+    forget(api)
+    oidc_provider.wish(None)
+    assert (await browser.get(PATH)).status_code == 302
 
 
 @pytest.mark.parametrize("client", ["confidential", "public", "posting"])
