@@ -8,17 +8,18 @@ though it was killed, which keeps its place.
 import asyncio
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import anyio.to_thread
 import structlog
 
 from analytics.adhoc.delivery import Delivery
 from analytics.adhoc.formats import Format
+from analytics.adhoc.names import Face, Names
 from analytics.adhoc.parameters import bind
 from analytics.adhoc.places import Places
 from analytics.adhoc.reads import OwnRows, Sources, bytes_shown, rows_shown
@@ -39,7 +40,7 @@ from analytics.fence.checked_query import PROJECT_PARAMETER, CheckedQuery
 from analytics.fence.gate import Gate
 from analytics.fence.limits import SqlLimits
 from analytics.fence.named import NamedSource
-from analytics.fence.server_words import NO_WORDS, ServerWords
+from analytics.fence.server_words import NO_WORDS
 
 STOP_SECONDS = 4.0
 _log = structlog.get_logger("analytics.adhoc")
@@ -57,27 +58,6 @@ class CheckedSql:
     parameters: Mapping[str, str]
     sources: Sources
     named: tuple[str, ...] = ()
-
-
-class Names(Protocol):
-    """A project's own names for tables."""
-
-    async def of(self, project_id: str, wanted: Collection[str]) -> Mapping[str, NamedSource]:
-        """What those of `wanted` that exist stand for, and whatever stands behind them. Raises RequestError, MetadataUnavailableError."""
-        ...
-
-
-class Face(Protocol):
-    """What a tool sees that takes the service for a ClickHouse server: a project as a database, and the tables that describe it."""
-
-    @property
-    def words(self) -> ServerWords:
-        """What may be said beside plain names."""
-        ...
-
-    async def tables(self, wanted: Collection[str]) -> Mapping[str, NamedSource]:
-        """Those of `wanted` that describe the project, such as `system.tables`. Raises as `Names.of`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from typing import Any
 
 import structlog
 
-from analytics.adhoc.door import CheckedSql, Face, RunningSql, SqlDoor, WantedSql, finished
+from analytics.adhoc.door import CheckedSql, RunningSql, SqlDoor, WantedSql, finished
 from analytics.adhoc.formats import Format
+from analytics.adhoc.names import Face
 from analytics.adhoc.tool_format import ToolFormat
 from analytics.cache.rate_limit import RateLimits
 from analytics.clock import Clock

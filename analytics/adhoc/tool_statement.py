@@ -19,6 +19,7 @@ _WRITES = frozenset(
 )
 _NAMES = "SELECT name FROM system.tables WHERE database = {database:String} AND name ILIKE {like:String} ORDER BY name"
 SHOW_TABLES = _NAMES.replace(" ILIKE ", " LIKE ")
+EXISTS_DATABASE = "SELECT toUInt8(count() > 0) AS result FROM system.databases WHERE name = {database:String}"
 SHOW_DATABASES = "SELECT name FROM system.databases ORDER BY name"
 DESCRIBE = (
     "SELECT name, type, default_kind AS default_type, default_expression, comment, '' AS codec_expression, '' AS ttl_expression"
@@ -73,6 +74,8 @@ def _shown(sql: str, told: str | None, words: Sequence[_Word]) -> ToolStatement 
     match low[:2]:
         case ["show", "databases" | "schemas"] if len(low) == 2:
             return ToolStatement(sql, told, SHOW_DATABASES)
+        case ["exists", "database"] if len(words) == 3 and words[2].is_name:
+            return ToolStatement(sql, told, EXISTS_DATABASE, database=words[2].text)
         case ["show", "tables"]:
             return _show_tables(sql, told, words[2:])
         case ["describe" | "desc" | "exists", *_]:

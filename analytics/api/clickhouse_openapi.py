@@ -53,7 +53,8 @@ def _operation(name: str, *, body: bool) -> dict[str, Any]:
         "tags": ["clickhouse"],
         "summary": "Run one SELECT as a ClickHouse server would",
         "description": (
-            "For tools that speak ClickHouse's HTTP interface. A project is a database. Values of `{name:Type}` stand in the address as "
+            "One SELECT, or a statement that asks what there is, for tools that speak ClickHouse's HTTP interface.\n\n"
+            "A project is a database. Values of `{name:Type}` stand in the address as "
             "`param_name`. Errors are ClickHouse's: a text, and its code in `X-ClickHouse-Exception-Code`; an answer that breaks off "
             "holds one behind the tag of `X-ClickHouse-Exception-Tag`, and has no end."
         ),

@@ -110,9 +110,9 @@ class Asking:
         return cast(dict[str, Any], self.service.get(self._path("schema")))
 
     def history(self) -> list[str]:
-        """The latest queries, newest first."""
+        """The latest queries that were asked here or by `POST …/sql`, newest first."""
         items = self.service.get(self._path("sql", "history"), limit="200")["items"]
-        return [item["sql"] for item in items if item["sql"]]
+        return [item["sql"] for item in items if item["sql"] and item["source"] is None]
 
     def _path(self, *parts: str) -> str:
         return project_path(self.project, *parts)

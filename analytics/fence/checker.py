@@ -12,6 +12,7 @@ from analytics.errors import SqlTooComplexError, UnknownTableError, UnknownTypeE
 from analytics.fence.catalog import SqlCatalog, SqlTable, hot_column
 from analytics.fence.functions import check_aggregate_text, check_function
 from analytics.fence.given_names import check_name
+from analytics.fence.literals import checked_literal
 from analytics.fence.matches import check_columns_match, check_row_matches
 from analytics.fence.named import MAX_CHAIN, NamedQuery, NamedSource, NamedSources
 from analytics.fence.names import aliases_of, check_column, known_names, names_in, outputs_of
@@ -48,7 +49,6 @@ _TYPE_ARGUMENT: Mapping[str, int] = {
 # Functions whose first argument is a text that names an aggregate function.
 _NAMED_AGGREGATE = frozenset({"arrayreduce", "arrayreduceinranges", "initializeaggregation"})
 _COLLATION = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,40}")
-_LITERALS = frozenset({"Null", "Bool", "UInt64", "Int64", "UInt128", "Int128", "UInt256", "Int256", "Float64", "String", "Array", "Tuple"})
 
 
 class Checker(TreeWalker):
@@ -371,7 +371,7 @@ class Checker(TreeWalker):
         return self._members(node)
 
     def _literal(self, node: Node) -> Node:
-        return self._members(node, value=_checked_literal(node.get("value")))
+        return self._members(node, value=checked_literal(node.get("value")))
 
     def _parameter(self, node: Node) -> Node:
         name, kind = node["name"], without_comments(node["param_type"])
@@ -391,14 +391,6 @@ class Checker(TreeWalker):
             self._constants[name] = self._named.new_name("value")
             self._named.constants[self._constants[name]] = values[name]
         return self._constants[name]
-
-
-def _checked_literal(value: Any) -> Any:
-    if not isinstance(value, dict) or value.keys() - {"field_type", "value"} or value.get("field_type") not in _LITERALS:
-        raise RefusedError("This value is not understood.")
-    if isinstance(value.get("value"), list):
-        return {**value, "value": [_checked_literal(item) for item in value["value"]]}
-    return value
 
 
 def _alias(node: Node) -> Node:

@@ -6,12 +6,17 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
+import anyio.to_thread
+import clickhouse_connect
 import httpx
 import pyarrow.parquet as pq
 import pytest
+from clickhouse_connect.driver.exceptions import StreamFailureError
 
+from analytics.adhoc.tool_format import ToolFormat
 from analytics.fence.server_rights import ServerRights
 from tests.factories.sent_events import send_events
 from tests.fixtures.api import Api, make_settings, started
@@ -159,6 +164,60 @@ async def test_rollups_and_saved_queries_of_ones_own_are_tables_there_too(api: A
     assert (await api.owner.delete(f"{project}/queries/by-event")).status_code == 204
     assert (await api.owner.delete(f"{project}/rollups/daily")).status_code == 204
     assert (await api.owner.post(path(school), {"sql": "SELECT * FROM daily"})).json()["code"] == "unknown-table"
+
+
+@pytest.mark.parametrize("size", [0, 1, 10_000])
+async def test_tools_are_answered_as_by_the_server_itself(api: Api, server: ClickHouseServer, school: dict[str, Any], size: int) -> None:
+    """In each format that is the same however its rows are cut into blocks."""
+    sql = f"SELECT number AS n, concat('a\\t\\n\"', toString(number)) AS `t x`, toDecimal32(1.5, 2) AS d FROM numbers({size})"
+    token = await api.token(school, ["sql"])
+    others = {ToolFormat.NATIVE, ToolFormat.ARROW, ToolFormat.ARROW_STREAM, ToolFormat.PARQUET}
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{server.http_port}", params={"user": "admin"}, timeout=PATIENCE_SECONDS
+    ) as direct:
+        for kind in ToolFormat:
+            answer = await token.post("/clickhouse", content=f"{sql} FORMAT {kind}")
+            assert answer.status_code == 200, answer.text
+            whole = await direct.post("/", content=f"{sql} FORMAT {kind}")
+            assert whole.status_code == 200, whole.text
+            if kind.startswith("JSON") and "EachRow" not in kind:
+                assert answer.json()["data"] == whole.json()["data"], kind
+            elif kind not in others:
+                assert answer.content == whole.content, kind
+
+
+async def test_clickhouse_connect_reads_answers_and_failures_of_a_server(api: Api, api_url: str, school: dict[str, Any]) -> None:
+    token = (await api.token(school, ["sql"])).headers["authorization"].removeprefix("Bearer ")
+    parts = urlsplit(api_url)
+
+    def read() -> tuple[Any, ...]:
+        client = clickhouse_connect.get_client(
+            host=parts.hostname, port=parts.port, username="anybody", password=token, proxy_path="clickhouse"
+        )
+        try:
+            rows = client.query("SELECT event, {n:Int64} AS n FROM events ORDER BY event LIMIT 1", parameters={"n": -1}).result_rows
+            tables = client.command("SHOW TABLES")
+            described = client.query("DESCRIBE TABLE events").result_rows[0][:2]
+            frame = client.query_df("SELECT number AS n FROM numbers(100000)")
+            table = client.query_arrow("SELECT number AS n FROM numbers(100000)")
+            hashes = "sipHash64(number) AS a, sipHash64(number, 1) AS b, sipHash64(number, 2) AS c"
+            with (
+                pytest.raises(StreamFailureError) as failed,
+                client.query_row_block_stream(
+                    f"SELECT intDiv(1, toInt64(number) - 1500000) AS t, {hashes} FROM numbers(2000000)"
+                ) as stream,
+            ):
+                for _ in stream:
+                    pass
+            return rows, tables, described, len(frame), table.num_rows, failed.value.code
+        finally:
+            client.close()
+
+    rows, tables, described, frame_rows, arrow_rows, code = await anyio.to_thread.run_sync(read)
+    assert rows[0][1] == -1
+    assert "events" in tables.split("\n")
+    assert described == ("event_id", "String")
+    assert (frame_rows, arrow_rows, code) == (100_000, 100_000, 153)
 
 
 async def test_a_query_is_cancelled_and_limited(api: Api, school: dict[str, Any]) -> None:
