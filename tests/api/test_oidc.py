@@ -432,9 +432,9 @@ async def test_the_doctor_looks_whether_it_is_there(api: Api, oidc_provider: Oid
         ({"oidc_issuer": "provider"}, "ANALYTICS_OIDC_ISSUER"),
         ({"oidc_issuer": "https://provider.example"}, "ANALYTICS_OIDC_CLIENT_ID"),
         ({"oidc_client_id": "x"}, "ANALYTICS_OIDC_CLIENT_ID"),
-        ({"oidc_issuer": "https://provider.example", "oidc_client_id": "x"}, "ANALYTICS_PUBLIC_URL"),
+        ({"oidc_issuer": "https://provider.example", "oidc_client_id": "x"}, "ANALYTICS_OIDC_CLIENT_ID: needs ANALYTICS_PUBLIC_URL"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(settings: dict[str, str], named: str) -> None:
-    with pytest.raises(SettingsError, match=named):
+    with pytest.raises(SettingsError, match=f"^{named}"):
         load_settings(None, **settings)
