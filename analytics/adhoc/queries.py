@@ -46,7 +46,8 @@ class AskedSql:
     """One question of one caller.
 
     `source` says in the history by which door it came. `meant` is run in the place of `sql`, where that is not SQL that is run as it is.
-    `limits` may lower those of the caller, by name; `writing` says how the engine writes values (fence/limits.py).
+    `limits` may lower those of the caller, by name; `writing` says how the engine writes values (fence/limits.py). `refused`: why it is not
+    even checked.
     """
 
     query_id: str
@@ -63,6 +64,7 @@ class AskedSql:
     face: Face | None = None
     limits: Mapping[str, float] = field(default_factory=dict[str, float])
     writing: Mapping[str, int | str] = field(default_factory=dict[str, int | str])
+    refused: RequestError | None = None
 
 
 class AdhocQueries:
@@ -213,6 +215,8 @@ class AdhocQueries:
 
     async def _checked(self, asked: AskedSql) -> CheckedSql:
         try:
+            if asked.refused is not None:
+                raise asked.refused
             return await self.door.check(asked.meant or asked.sql, asked.params, asked.project.id, asked.face)
         except RequestError as refusal:
             await self.history.begin(self._kept(asked, ()), refused=refusal.code)

@@ -2,13 +2,13 @@
 there is.
 
 The one thing to know: `SHOW`, `DESCRIBE` and `EXISTS` become a SELECT of our own over the tables that describe the project, with the names
-that were sent as parameters. Whatever is neither goes to the gate as it came, which refuses it with its reason.
+that were sent as parameters. What would change something is `refused` here, since data may follow it; whatever else goes to the gate as it
+came, which refuses it with its reason.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from analytics.errors import SqlNotAllowedError
 from analytics.fence.pieces import pieces_of
 
 _WRITES = frozenset(
@@ -17,6 +17,7 @@ _WRITES = frozenset(
         *("grant", "revoke", "kill", "system", "set", "use", "backup", "restore", "undrop", "move", "check", "watch", "begin", "commit"),
     }
 )
+_BEGINNING = 200  # characters of what is refused
 _NAMES = "SELECT name FROM system.tables WHERE database = {database:String} AND name ILIKE {like:String} ORDER BY name"
 SHOW_TABLES = _NAMES.replace(" ILIKE ", " LIKE ")
 EXISTS_DATABASE = "SELECT toUInt8(count() > 0) AS result FROM system.databases WHERE name = {database:String}"
@@ -32,7 +33,8 @@ EXISTS = "SELECT toUInt8(count() > 0) AS result FROM system.tables WHERE databas
 class ToolStatement:
     """`sql` is the text without its FORMAT clause, `format` what that says. `meant` is run in its place, with `values`.
 
-    `described` is a table that must be there, `database` the one that the statement names, None: none.
+    `described` is a table that must be there, `database` the one that the statement names, None: none. `refused` says why nothing is run;
+    then `sql` is how the text begins.
     """
 
     sql: str
@@ -41,6 +43,7 @@ class ToolStatement:
     values: Mapping[str, str] = field(default_factory=dict[str, str])
     described: str | None = None
     database: str | None = None
+    refused: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class _Word:
 
 
 def read_statement(text: str) -> ToolStatement:
-    """What the text says. Raises SqlNotAllowedError for what would change something."""
+    """What the text says."""
     words = _words(text)
     while words and words[-1].low == ";":
         text = text[: words.pop().start]
@@ -64,7 +67,8 @@ def read_statement(text: str) -> ToolStatement:
     sql = text.strip()
     first = words[0].low if words else ""
     if first in _WRITES:
-        raise SqlNotAllowedError(f"{first.upper()} is not done here: this is for reading; events come in by POST /v1/events.", 0)
+        why = f"{first.upper()} is not done here: this is for reading; events come in by POST /v1/events."
+        return ToolStatement(sql[:_BEGINNING], told, refused=why)
     shown = _shown(sql, told, words)
     return shown if shown is not None else ToolStatement(sql, told)
 

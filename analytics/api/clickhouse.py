@@ -24,7 +24,7 @@ from analytics.api.dependencies import OpenServices
 from analytics.api.rates import charge_principal
 from analytics.domain.access import Permission, Principal, Token
 from analytics.domain.project import Project
-from analytics.errors import AnalyticsError, InvalidRequestError, NotFoundError, UnknownTableError
+from analytics.errors import AnalyticsError, InvalidRequestError, NotFoundError, SqlNotAllowedError, UnknownTableError
 from analytics.services import Services
 
 SOURCE = "clickhouse"
@@ -112,6 +112,7 @@ async def _asked(question: ToolQuestion, access: Access, services: Services) -> 
         face=face,
         limits=question.limits,
         writing=question.writing,
+        refused=None if statement.refused is None else SqlNotAllowedError(statement.refused, 0),
     )
 
 

@@ -3,12 +3,11 @@
 The one thing to know: who asked for it by both `enable_http_compression` and Accept-Encoding gets it, as with a ClickHouse server.
 """
 
+import re
 import sys
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Protocol
-
-import brotli
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -16,7 +15,6 @@ else:
     from backports import zstd
 
 _QUICK = 3  # levels: what is read once is compressed quickly
-_BROTLI_QUICK = 1
 
 
 class Compressor(Protocol):
@@ -63,22 +61,9 @@ class _Zstd:
         return self._zstd.flush(zstd.ZstdCompressor.FLUSH_FRAME)
 
 
-class _Brotli:
-    def __init__(self) -> None:
-        self._brotli = brotli.Compressor(quality=_BROTLI_QUICK)
-
-    def compress(self, data: bytes, /) -> bytes:
-        return self._brotli.process(data)
-
-    def flush(self) -> bytes:
-        return self._brotli.flush()
-
-    def end(self) -> bytes:
-        return self._brotli.finish()
-
-
+_ZERO = re.compile(r"0(?:\.0*)?")
 # The best first.
-_COMPRESSORS: Mapping[str, Callable[[], Compressor]] = {"zstd": _Zstd, "gzip": _Gzip, "br": _Brotli}
+_COMPRESSORS: Mapping[str, Callable[[], Compressor]] = {"zstd": _Zstd, "gzip": _Gzip}
 
 
 def encoding_for(accept_encoding: str) -> str | None:
@@ -96,4 +81,4 @@ def compressor(encoding: str) -> Compressor:
 
 def _is_zero(quality: str) -> bool:
     name, _, value = quality.partition("=")
-    return name.strip() == "q" and value.strip().rstrip("0") in ("", ".")
+    return name.strip() == "q" and _ZERO.fullmatch(value.strip()) is not None

@@ -26,7 +26,7 @@ _PARAMETERS: tuple[tuple[str, str, str], ...] = (
     ("query", "database", "The project. An API token may leave it out, or say `default`: then its own."),
     ("query", "default_format", "How the answer is written where the SQL has no FORMAT; absent: TabSeparated."),
     ("query", "query_id", "A new UUID."),
-    ("query", "enable_http_compression", "`1`: compress the answer as Accept-Encoding says (zstd, gzip or br)."),
+    ("query", "enable_http_compression", "`1`: compress the answer as Accept-Encoding says (zstd or gzip)."),
     ("query", "max_execution_time", "Seconds; may only lower the caller's limit, as max_result_rows and the like."),
     ("header", "X-ClickHouse-Key", "An API token with the scope `sql`."),
     ("header", "X-ClickHouse-Database", "As `database`."),

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -76,6 +76,7 @@ _TIMES = "date_time_output_format"
 # How a ClickHouse server writes values that was told nothing.
 _WRITING: Mapping[str, int | str] = {_TIMES: "simple", **dict.fromkeys(_SWITCHES, 0), "output_format_arrow_string_as_string": 1}
 _TRUE, _FALSE = ("1", "true"), ("0", "false")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}\Z")
 _NUMBER = re.compile(r"\d{1,18}(?:\.\d{1,9})?\Z")
 
 SETTINGS = (
@@ -180,8 +181,8 @@ def _once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 async def _text(request: Request, told: Mapping[str, str]) -> tuple[str, Mapping[str, EngineText]]:
     """The query, of which a part may stand in the address, and the values of its parameters."""
     begun = told.get("query", "")
-    if begun:
-        read_statement(begun)  # an INSERT is refused before its data is looked at
+    if begun and read_statement(begun).refused is not None:  # its data is not looked at
+        return begun, {}
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         form = await _form(request)
         if begun and "query" in form:
@@ -193,7 +194,9 @@ async def _text(request: Request, told: Mapping[str, str]) -> tuple[str, Mapping
         try:
             body = raw.decode()
         except UnicodeDecodeError as error:
-            read_statement(raw.decode(errors="replace"))  # an INSERT
+            text = raw.decode(errors="replace")
+            if not begun and read_statement(text).refused is not None:
+                return text[:MOST_SQL], {}
             raise UnreadableBodyError("The query is not UTF-8.") from error
     text = f"{begun}\n{body}" if begun and body else begun or body
     params = {name.removeprefix(_PARAM): EngineText(value) for name, value in told.items() if name.startswith(_PARAM)}
@@ -218,10 +221,9 @@ def _query_id(told: str) -> tuple[str, str]:
     if not told:
         made = uuid4()
         return made.hex, str(made)
-    try:
-        return UUID(told).hex, told
-    except ValueError:
-        raise InvalidRequestError.at("/query_id", "must be a UUID") from None
+    if not _UUID.match(told):  # it is said again in a header of the answer
+        raise InvalidRequestError.at("/query_id", "must be a UUID")
+    return told.replace("-", "").lower(), told
 
 
 def _format(name: str) -> ToolFormat:
