@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
+from analytics.errors import WarehouseUnavailableError
 from analytics.fence.rollup_shape import DAY, EVENTS_COLUMN
 from analytics.rollups.plan import RollupPlan, table_definition
 from analytics.statements import clickhouse
@@ -156,8 +157,9 @@ class OwnTables:
     def drop_left_over(self) -> None:
         """Drop what killed processes left while they computed: embedded at once, on a server when it is an hour old."""
         seconds = 0 if self._warehouse.embedded else 3600
-        for (name,) in self._warehouse.query(clickhouse("rollups/left_over").text(), {"seconds": seconds}, lane="control").rows:
-            self._warehouse.command(f"DROP TABLE IF EXISTS {name} SYNC")
+        with self._computing:  # what this process is at is left over by nobody: the writer begins with what a kill broke off
+            for (name,) in self._warehouse.query(clickhouse("rollups/left_over").text(), {"seconds": seconds}, lane="control").rows:
+                self._warehouse.command(f"DROP TABLE IF EXISTS {name} SYNC")
 
     def _note(self, table: OwnTable) -> None:
         self._warehouse.command(f"ALTER TABLE {table.table} MODIFY COMMENT {_quoted(_comment(table))}")
@@ -195,7 +197,9 @@ class OwnTables:
                     self._warehouse.command(f"DROP TABLE IF EXISTS {beside} SYNC", lane=lane)
 
     def _put_in_place(self, table: str, beside: str, month: str, lane: Lane) -> None:
-        parts = self._warehouse.query(clickhouse("rollups/parts").text(), {"table": beside}, lane=lane).rows[0][0]
+        tables, parts = self._warehouse.query(clickhouse("rollups/parts").text(), {"table": beside}, lane=lane).rows[0]
+        if not tables:  # an empty one empties the month; one that is gone must not
+            raise WarehouseUnavailableError(f"What was computed for {table} is gone; it is computed again.")
         if parts:
             self._warehouse.command(f"ALTER TABLE {table} REPLACE PARTITION ID '{month}' FROM {beside}", lane=lane)
         else:

@@ -1,6 +1,7 @@
 """The tables of own rollups on both engines: fed, computed anew, compared, and out of the way when they fail."""
 
 import random
+import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from analytics.domain.project import Project
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, WarehouseUnavailableError
 from analytics.fence.catalog import SqlCatalog
 from analytics.fence.parser import EngineParser
 from analytics.fence.rollup_shape import RollupShapes
@@ -184,3 +185,41 @@ def test_only_the_rollup_whose_view_failed_loses_its_view_and_no_value_can_blame
     kept.tables.drop(good.table)
     kept.tables.drop(bad.table)
     assert kept.tables.all() == []
+
+
+def test_what_is_computed_at_the_moment_of_cleaning_is_not_left_over(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a start the writer computes what a kill broke off, while whoever keeps the rollups drops what a kill left."""
+    project, chance = make_project(), random.Random(6)
+    store_events(kept.warehouse, project, some_events(chance, 80))
+    table, plan = kept.make(project)
+    put_in_place = kept.tables._put_in_place
+    cleaning: list[threading.Thread] = []
+
+    def cleaned_meanwhile(*arguments: Any) -> None:
+        cleaning.append(threading.Thread(target=kept.tables.drop_left_over))
+        cleaning[-1].start()
+        cleaning[-1].join(0.3)  # it waits; if it did not, it would be through by now
+        put_in_place(*arguments)
+
+    monkeypatch.setattr(kept.tables, "_put_in_place", cleaned_meanwhile)
+    kept.rebuild.compute(table, [day for day, _ in kept.tables.event_days(project.id)])
+    for thread in cleaning:
+        thread.join()
+    assert len(cleaning) > 2
+    assert kept.rows(project, plan) == kept.truth(project, plan)
+
+
+def test_what_was_computed_and_is_gone_empties_no_month(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    project, chance = make_project(), random.Random(7)
+    table, plan = kept.make(project)
+    store_events(kept.warehouse, project, some_events(chance, 80))
+    put_in_place = kept.tables._put_in_place
+
+    def gone(name: str, beside: str, *arguments: Any) -> None:
+        kept.warehouse.command(f"DROP TABLE {beside} SYNC")
+        put_in_place(name, beside, *arguments)
+
+    monkeypatch.setattr(kept.tables, "_put_in_place", gone)
+    with pytest.raises(WarehouseUnavailableError, match="gone"):
+        kept.rebuild.compute(table, [day for day, _ in kept.tables.event_days(project.id)])
+    assert kept.rows(project, plan) == kept.truth(project, plan)

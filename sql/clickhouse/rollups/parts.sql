@@ -1,6 +1,6 @@
 -- name: parts
--- How many parts a table has.
--- returns: parts UInt64
-SELECT count() AS parts
-FROM system.parts
-WHERE active AND database = currentDatabase() AND table = {table:String}
+-- Whether there is a table, and how many parts it has.
+-- returns: tables UInt64, parts UInt64
+SELECT
+    (SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = {table:String}) AS tables,
+    (SELECT count() FROM system.parts WHERE active AND database = currentDatabase() AND table = {table:String}) AS parts
