@@ -36,6 +36,7 @@ async def read_second_factor(access: Annotated[Access, Allowed(Permission.READ_S
 async def begin_second_factor(wanted: OwnPassword, request: Request, access: MayChangeSelf, services: OpenServices) -> EnrolmentAnswer:
     """A secret for one's authenticator app, shown once. It counts once a code of the app confirmed it, within 15 minutes."""
     person, _ = signed_in_person(access)
+    await services.metadata.second_factors.require_none(person.id)  # first, or the password would have guesses of codes forgiven
     await brake(request, services, "password", person.email)
     await services.metadata.users.check_own_password(person, wanted.password, "/password")
     await services.sign_in_brake.succeeded(person.email, address_of(request))

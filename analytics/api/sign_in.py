@@ -66,7 +66,10 @@ async def change_password(wanted: NewPassword, request: Request, access: MayChan
     person, _ = signed_in_person(access)
     await brake(request, services, "password", person.email)
     await services.metadata.users.change_password(person, wanted.current_password, wanted.new_password)
-    await services.sign_in_brake.succeeded(person.email, address_of(request))
+    if (await services.metadata.second_factors.find(person.id)).enabled:  # whose codes were guessed before stays counted
+        await services.sign_in_brake.taken_back(person.email, address_of(request))
+    else:
+        await services.sign_in_brake.succeeded(person.email, address_of(request))
 
 
 @router.post("/auth/signing-keys/rotate")

@@ -32,7 +32,8 @@ class Counter:
 
 def counters(what: str, name: str, place: str) -> tuple[Counter, Counter, Counter]:
     """What a try of `what` with this name from this address counts for. Keys hold hashes, so nobody's address stands in them."""
-    who, where = name.strip().casefold()[:300], network(place)
+    # PostgreSQL's lower() makes of a dotted capital I a plain i, and Python two characters: one account must not have two counters.
+    who, where = name.strip().casefold().replace("\u0307", "")[:300], network(place)
     return (
         Counter(_key(what, "both", who, where), FREE_TRIES, True),
         Counter(_key(what, "name", who), FREE_TRIES_OF_NAME, True),

@@ -77,7 +77,7 @@ class SecondFactors:
         made = Enrolment(make_secret(), self._clock.now() + ENROLMENT)
         async with self._database.change(Change(user_id, "second-factor.begin", user_id)) as connection:
             if not await connection.run(postgres("second_factors")["begin"], user_id=user_id, now=self._clock.now()):
-                raise ConflictError("There is a second factor already: take it off first.")
+                raise _one_there()
             await self._key_rings.keep(connection, "", _purpose(user_id), made.secret)
         return made
 
@@ -151,6 +151,11 @@ class SecondFactors:
         if not (await self.find(user_id)).enabled:
             raise _none_there()
 
+    async def require_none(self, user_id: str) -> None:
+        """Raises ConflictError if there is a second factor."""
+        if (await self.find(user_id)).enabled:
+            raise _one_there()
+
     async def _shown(self, connection: ChangeConnection, user_id: str, row: Row, code: str) -> Shown | None:
         """What the code was, now used up; None if it is none that is good."""
         secret = await self._secret(connection, user_id)
@@ -188,6 +193,10 @@ class SecondFactors:
 def wrong_code() -> InvalidRequestError:
     """For the body of a request of somebody who is signed in."""
     return InvalidRequestError("The code is wrong.", [FieldError("/code", "is wrong, over, or was used already")])
+
+
+def _one_there() -> ConflictError:
+    return ConflictError("There is a second factor already: take it off first.")
 
 
 def _none_there() -> ConflictError:

@@ -222,6 +222,19 @@ async def test_guessing_codes_is_slow_also_for_who_asks_with_the_right_password_
     assert (await sign_in(api, email)).status_code == 429
 
 
+async def test_who_knows_the_password_has_no_guesses_of_codes_forgiven(api: Api) -> None:
+    """Neither by setting up again nor by changing the password, which both count as tries of the password."""
+    _, factor = await made(api)
+    proof, new = {"password": PASSWORD, "code": "000000"}, "another horse battery"
+    for _ in range(3):
+        assert (await factor.caller.post(f"{PATH}/remove", proof)).status_code == 422
+    assert told(await factor.caller.post(PATH, {"password": PASSWORD})) == (409, "conflict")
+    body = {"current_password": PASSWORD, "new_password": new}
+    assert (await factor.caller.post("/v1/auth/password", body)).status_code == 204
+    again = [(await factor.caller.post(f"{PATH}/remove", {**proof, "password": new})).status_code for _ in range(3)]
+    assert again == [422, 422, 429]
+
+
 async def test_to_be_asked_for_the_code_is_no_guess(api: Api, clock: FixedClock) -> None:
     email, factor = await made(api)
     clock.advance(STEP)

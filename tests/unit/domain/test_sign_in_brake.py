@@ -108,3 +108,9 @@ def test_what_is_remembered_is_bounded_and_holds_no_address(brake: MemoryBrake) 
         attempt(brake, f"{number}@example.org", f"place {number}")
     assert len(brake._tries) == REMEMBERED
     assert not any("example" in key for key in brake._tries)
+
+
+def test_ways_to_write_one_address_are_counted_together() -> None:
+    """Whatever PostgreSQL takes for the same: it makes a plain i of a dotted capital one."""
+    ways = (NAME + "i", f" {NAME}I ".upper(), NAME + "\u0130", NAME + "i\u0307")
+    assert len({counters("sign-in", way, PLACE) for way in ways}) == 1
