@@ -11,7 +11,7 @@ from analytics.metadata.pool import Change, ChangeConnection, Database, Row
 from analytics.metadata.refresh_tokens import KnownPassword
 from analytics.metadata.users import person_at
 from analytics.oidc.flow import FLOW, Flow
-from analytics.oidc.id_token import Identity, not_good
+from analytics.oidc.id_token import Identity, is_same_address, not_good
 from analytics.statements import postgres
 
 
@@ -59,7 +59,7 @@ class OidcIdentities:
             return None
         change.actor = claimed(identity.email)
         row = await connection.one(postgres("users")["for_sign_in"], email=identity.email)
-        if row is None:
+        if row is None or not is_same_address(row["email"], identity.email):
             return None
         change.target = row["id"]
         if row["disabled_at"] is not None:

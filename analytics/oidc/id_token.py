@@ -58,7 +58,7 @@ def read_id_token(token: str, keys: Sequence[Jwk], *, issuer: str, client_id: st
     if not isinstance(said, str) or not hmac.compare_digest(said.encode("utf-8", "surrogatepass"), nonce.encode()):
         raise not_good()
     subject = claims["sub"]
-    if not isinstance(subject, str) or not 0 < len(subject) <= 255:
+    if not isinstance(subject, str) or not 0 < len(subject) <= 255 or not (subject.isascii() and subject.isprintable()):
         raise not_good()
     return claims
 
@@ -66,8 +66,15 @@ def read_id_token(token: str, keys: Sequence[Jwk], *, issuer: str, client_id: st
 def identity_of(claims: Mapping[str, Any]) -> Identity:
     """Who the claims are about."""
     email = claims.get("email")
-    is_sure = claims.get("email_verified") is True and isinstance(email, str) and "@" in email and len(email) <= 300
+    is_sure = claims.get("email_verified") is True and isinstance(email, str) and "@" in email and len(email) <= 300 and email.isprintable()
     return Identity(claims["sub"], email if is_sure else None)
+
+
+def is_same_address(one: str, other: str) -> bool:
+    """Whether they differ in case at most. A letter of ASCII is no other's small one, as databases have it of the dotted capital I."""
+    return len(one) == len(other) and all(
+        mine == its or (mine.isascii() == its.isascii() and mine.lower() == its.lower()) for mine, its in zip(one, other, strict=True)
+    )
 
 
 def not_good() -> UnauthenticatedError:

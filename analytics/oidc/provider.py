@@ -7,7 +7,8 @@ names, and that document only if it names the issuer of the settings.
 import asyncio
 import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, cast
 from urllib.parse import quote, urlencode, urlsplit
@@ -45,9 +46,10 @@ class IdentityProvider:
         self.own_origin = f"{own.scheme}://{own.netloc}"
         """Scheme and host that browsers reach this service at."""
         self._client = httpx.AsyncClient(timeout=ANSWER_SECONDS, follow_redirects=False)
-        self._lock = asyncio.Lock()
+        self._lock, self._keys_lock = asyncio.Lock(), asyncio.Lock()
         self._document: dict[str, Any] = {}
-        self._document_at = self._keys_at = self._not_before = float("-inf")
+        self._document_at = self._keys_at = float("-inf")
+        self._not_before: dict[str, float] = {}
         self._keys: list[Jwk] = []
 
     async def aclose(self) -> None:
@@ -58,12 +60,12 @@ class IdentityProvider:
         """See that it is there, and is what the settings say."""
         document = await self._discovered()
         for name in ("authorization_endpoint", "token_endpoint"):
-            _endpoint(document, name)
+            self._endpoint(document, name)
         await self._known_keys(KEPT_SECONDS)
 
     async def authorization_url(self, flow: Flow) -> str:
         """Where a browser goes to sign in."""
-        endpoint = _endpoint(await self._discovered(), "authorization_endpoint")
+        endpoint = self._endpoint(await self._discovered(), "authorization_endpoint")
         asked = {
             "response_type": "code",
             "client_id": self._client_id,
@@ -104,10 +106,10 @@ class IdentityProvider:
     async def _userinfo(self, document: Mapping[str, Any], tokens: Mapping[str, Any], subject: str) -> dict[str, Any]:
         """The address where the ID token has none, if it is of the same person."""
         headers = {"authorization": f"Bearer {tokens.get('access_token')}"}
-        status, said = await self._ask("GET", _endpoint(document, "userinfo_endpoint"), headers=headers)
+        status, said = await self._ask("GET", self._endpoint(document, "userinfo_endpoint"), headers=headers)
         if status != HTTPStatus.OK or said.get("sub") != subject:
             return {}
-        return {name: said[name] for name in ("email", "email_verified") if name in said}
+        return {name: said.get(name) for name in ("email", "email_verified")}  # both: what one says of an address is not of the other's
 
     async def _tokens(self, document: Mapping[str, Any], flow: Flow, code: str) -> dict[str, Any]:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": self._redirect_uri, "code_verifier": flow.verifier}
@@ -120,7 +122,7 @@ class IdentityProvider:
         else:
             pair = f"{quote(self._client_id, safe='')}:{quote(self._client_secret, safe='')}"
             headers["authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        status, said = await self._ask("POST", _endpoint(document, "token_endpoint"), headers=headers, data=form)
+        status, said = await self._ask("POST", self._endpoint(document, "token_endpoint"), headers=headers, data=form)
         if status == HTTPStatus.OK:
             return said
         if said.get("error") == "invalid_grant":  # a code that is over, used, or of another sign-in
@@ -131,29 +133,38 @@ class IdentityProvider:
     async def _discovered(self) -> dict[str, Any]:
         async with self._lock:
             if time.monotonic() - self._document_at >= KEPT_SECONDS:
-                if time.monotonic() < self._not_before:
-                    raise IdentityProviderUnavailableError("The identity provider does not answer.")
-                self._not_before = time.monotonic() + AGAIN_SECONDS
-                status, said = await self._ask("GET", f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
-                if status != HTTPStatus.OK or said.get("issuer") != self.issuer:
-                    _log.error("the discovery document is not that of the issuer", status=status, issuer=str(said.get("issuer"))[:200])
-                    raise IdentityProviderUnavailableError("The identity provider's discovery document is not that of the issuer.")
+                with self._in_line("document"):
+                    status, said = await self._ask("GET", f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")
+                    if status != HTTPStatus.OK or said.get("issuer") != self.issuer:
+                        _log.error("the discovery document is not that of the issuer", status=status, issuer=str(said.get("issuer"))[:200])
+                        raise IdentityProviderUnavailableError("The identity provider's discovery document is not that of the issuer.")
                 self._document, self._document_at = said, time.monotonic()
-                self._not_before = float("-inf")
             return self._document
 
     async def _known_keys(self, at_most_seconds: float) -> list[Jwk]:
         """The provider's keys, looked up again if they are older."""
         document = await self._discovered()
-        async with self._lock:
+        async with self._keys_lock:  # of its own: who only begins waits for no keys
             if time.monotonic() - self._keys_at >= at_most_seconds:
-                status, said = await self._ask("GET", _endpoint(document, "jwks_uri"))
-                keys = said.get("keys")
-                if status != HTTPStatus.OK or not isinstance(keys, list):
-                    raise IdentityProviderUnavailableError("The identity provider shows no keys.")
+                with self._in_line("keys"):
+                    status, said = await self._ask("GET", self._endpoint(document, "jwks_uri"))
+                    keys = said.get("keys")
+                    if status != HTTPStatus.OK or not isinstance(keys, list):
+                        raise IdentityProviderUnavailableError("The identity provider shows no keys.")
                 self._keys = [cast(Jwk, key) for key in cast(list[object], keys) if isinstance(key, dict)]
                 self._keys_at = time.monotonic()
             return self._keys
+
+    @contextmanager
+    def _in_line(self, what: str) -> Generator[None]:
+        """Asking for `what`, which others wait for meanwhile: when it fails they are told so at once, and for a while nobody asks."""
+        if time.monotonic() < self._not_before.get(what, float("-inf")):
+            raise IdentityProviderUnavailableError("The identity provider does not answer.")
+        try:
+            yield
+        except IdentityProviderUnavailableError:
+            self._not_before[what] = time.monotonic() + AGAIN_SECONDS  # from now: to find out may have taken longer than that
+            raise
 
     async def _ask(self, method: str, url: str, **more: Any) -> tuple[int, dict[str, Any]]:
         """Status and JSON object of an answer; an answer that is none of that is an empty one."""
@@ -173,9 +184,9 @@ class IdentityProvider:
             said = None
         return response.status_code, cast(dict[str, Any], said) if isinstance(said, dict) else {}
 
-
-def _endpoint(document: Mapping[str, Any], name: str) -> str:
-    url = document.get(name)
-    if not is_good_address(url):
-        raise IdentityProviderUnavailableError(f"The identity provider's {name} is no https address.")
-    return cast(str, url)
+    def _endpoint(self, document: Mapping[str, Any], name: str) -> str:
+        """An address of the document: https like the issuer's, so that nobody is sent to a neighbour on this machine."""
+        url = document.get(name)
+        if not is_good_address(url) or urlsplit(cast(str, url)).scheme not in ("https", urlsplit(self.issuer).scheme):
+            raise IdentityProviderUnavailableError(f"The identity provider's {name} is no https address.")
+        return cast(str, url)

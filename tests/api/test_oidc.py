@@ -19,7 +19,7 @@ from analytics.oidc.flow import begin_flow
 from analytics.oidc.provider import IdentityProvider
 from analytics.settings import load_settings
 from tests.factories.second_factors import enrol
-from tests.fixtures.api import Api, make_settings, started
+from tests.fixtures.api import PASSWORD, Api, make_settings, started
 from tests.fixtures.engines import _database
 from tests.fixtures.oidc_provider import OidcProvider
 from tests.fixtures.oidc_provider_process import CLIENT_ID, CLIENT_SECRETS
@@ -78,7 +78,8 @@ def forget(api: Api) -> None:
     """Have the provider asked anew what it is, and for its keys."""
     ours = api.services.oidc
     assert ours is not None
-    ours._document_at = ours._keys_at = ours._not_before = float("-inf")
+    ours._document_at = ours._keys_at = float("-inf")
+    ours._not_before.clear()
 
 
 async def away(browser: httpx.AsyncClient, **asked: str) -> str:
@@ -194,6 +195,8 @@ async def test_nobody_is_sent_elsewhere(browser: httpx.AsyncClient, elsewhere: s
         {"claims": {"sub": None}},
         {"claims": {"sub": ""}},
         {"claims": {"sub": 17}},
+        {"claims": {"sub": "a\0b"}},
+        {"claims": {"sub": "\u00e4"}},
         {"signing": "none"},
         {"signing": "public key as secret"},
         {"signing": "client secret"},
@@ -206,6 +209,7 @@ async def test_nobody_is_sent_elsewhere(browser: httpx.AsyncClient, elsewhere: s
         {"claims": {"email": 17}},
         {"claims": {"email": None}, "userinfo": {"sub": "somebody else"}},
         {"claims": {"email": None}, "userinfo": {"email_verified": False}},
+        {"claims": {"email": None, "email_verified": True}, "userinfo": {"email_verified": None}},
         {"iss": "https://another.example"},
         {"document": {"authorization_response_iss_parameter_supported": True}},
     ],
@@ -329,6 +333,17 @@ async def test_the_first_sign_in_binds_and_then_no_address_counts(
     assert (await api.owner.delete(f"/v1/users/{email}/oidc")).status_code == 404
     assert_refused(await sign_in(browser, oidc_provider, moved), browser)
     assert (await sign_in(browser, oidc_provider, user_of(email, sub="who has the address now"))).status_code == 200
+
+
+async def test_an_address_that_only_the_database_takes_for_the_same_binds_nobody(
+    api: Api, browser: httpx.AsyncClient, oidc_provider: OidcProvider
+) -> None:
+    """PostgreSQL's lower() makes a plain i of a dotted capital one, which is another mailbox."""
+    email = f"i-{await api.make_user()}"
+    body = {"email": email, "password": PASSWORD, "name": "Somebody"}
+    assert (await api.owner.post("/v1/users", body)).status_code == 201
+    assert_refused(await sign_in(browser, oidc_provider, user_of(email.replace("i-", "\u0130-"))), browser)
+    assert (await sign_in(browser, oidc_provider, user_of(email.replace("i-", "I-")))).status_code == 200
 
 
 async def test_the_provider_stands_for_the_second_factor_too(api: Api, browser: httpx.AsyncClient, oidc_provider: OidcProvider) -> None:
