@@ -81,6 +81,7 @@ KEPT: Mapping[str, str] = {
     "metadata.token_uses.TokenUses._waiting": "times by token",
     "pictures.chart._validator": _OURS,
     "oidc.provider.IdentityProvider._document": "what the identity provider says of itself",
+    "oidc.provider.IdentityProvider._not_before": "until when it is not asked again for its document or its keys",
     "pictures.drawer.Pictures._all": "processes",
     "pictures.theme.theme_of": _OURS,
     "privacy.passing.SpoolPassing._passed": "keyed hashes of erased ids",
