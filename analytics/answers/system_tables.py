@@ -1,6 +1,6 @@
 """What a ClickHouse tool asks of `system`, told from the project's own catalogue: databases, tables, columns, functions, settings.
 
-The one thing to know: each is a SELECT of our own over rows that are bound as one parameter, and passes the fence like a saved query; the
+The one thing to know: each is a SELECT of our own over rows that are bound as parameters, and passes the fence like a saved query; the
 engine's tables of these names are read by nobody.
 """
 
@@ -79,6 +79,7 @@ _FUNCTIONS: Columns = {
     "origin": "String",
     "description": "String",
 }
+_ROWS_A_PART = 50  # a server takes 128 KB as one parameter
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -175,8 +176,10 @@ def _source(columns: Columns, rows: Sequence[Row]) -> NamedQuery:
     """Rows as a table."""
     listed = ", ".join(f"r.{place} AS `{name}`" for place, name in enumerate(columns, 1))
     kind = f"Array(Tuple({', '.join(columns.values())}))"
-    sql = f"SELECT {listed} FROM (SELECT arrayJoin({{rows:{kind}}}) AS r)"  # noqa: S608 - names of our own
-    return NamedQuery(sql, bind({"rows": kind}, {"rows": [list(row) for row in rows]}))
+    parts = {f"rows_{at}": [list(row) for row in rows[at : at + _ROWS_A_PART]] for at in range(0, max(1, len(rows)), _ROWS_A_PART)}
+    given = ", ".join(f"{{{name}:{kind}}}" for name in parts)
+    sql = f"SELECT {listed} FROM (SELECT arrayJoin(arrayConcat({given})) AS r)"  # noqa: S608 - names of our own
+    return NamedQuery(sql, bind(dict.fromkeys(parts, kind), parts))
 
 
 def _catalogued(table: SqlTable) -> SchemaTable:

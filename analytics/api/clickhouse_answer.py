@@ -8,7 +8,9 @@ import json
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import anyio.to_thread
 from starlette.types import Receive, Scope, Send
@@ -18,7 +20,7 @@ from analytics.adhoc.queries import AdhocQueries, AskedSql
 from analytics.api.clickhouse_compression import Compressor, compressor
 from analytics.api.clickhouse_errors import TAG_HEADER, exception_answer, exception_in_stream
 from analytics.api.sql_answer import SqlResponse
-from analytics.errors import AnalyticsError
+from analytics.errors import AnalyticsError, ConflictError
 
 _TAG_BYTES = 8  # in hexadecimal digits a tag of 16, as a server's
 
@@ -45,6 +47,17 @@ class ToolResponse(SqlResponse):
             if self._has_begun:
                 raise
             await exception_answer(error, self._told)(scope, receive, send)
+
+    async def _answer(self, send: Send) -> None:
+        try:
+            await super()._answer(send)
+        except ConflictError:
+            # As with a server, an id is free again once its query has ended: tools try again by the same id.
+            kept = await self._queries.history.find(self._asked.project.id, self._asked.query_id)
+            if self._has_begun or kept is None or kept.actor != self._asked.actor or kept.status == "running":
+                raise
+            self._asked = replace(self._asked, query_id=uuid4().hex)
+            await super()._answer(send)
 
     def _set_headers(self, query: RunningSql) -> None:
         self.headers[TAG_HEADER] = self._tag

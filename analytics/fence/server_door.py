@@ -30,6 +30,8 @@ HANDLES = 8
 WAIT_SECONDS = 30.0
 _ANSWER_SECONDS_MORE = 15.0  # than the query may take, until the server is given up
 _OK = 200
+_PARAMETER = "param_"
+_LONGEST_VALUES = 8_000  # characters in an address, where each may be written as nine
 _LONGEST_FAILURE = 1 << 16
 _SAMPLE_SECONDS = 0.5
 _KILL_AGAIN_SECONDS = 0.1
@@ -87,9 +89,11 @@ class ServerAnalystDoor:
 
     def request(self, project_id: str, query_id: str, limits: SqlLimits, sql: str, options: Mapping[str, str]) -> httpx.Response:
         """The server's answer, unread. Raises httpx.HTTPError."""
+        values = {name: value for name, value in options.items() if name.startswith(_PARAMETER)}
+        is_long = sum(map(len, values.values())) > _LONGEST_VALUES
         parameters = {
             **{name: str(value) for name, value in limits.settings().items()},
-            **options,
+            **{name: value for name, value in options.items() if not is_long or name not in values},
             "database": self.rights.database,
             "role": self.rights.role_of(project_id),
             "query_id": query_id,
@@ -99,7 +103,11 @@ class ServerAnalystDoor:
             "readonly": "1",
         }
         timeout = httpx.Timeout(limits.seconds + _ANSWER_SECONDS_MORE, connect=CONNECT_SECONDS)
-        request = self._client.build_request("POST", "/", params=parameters, content=sql.encode(), timeout=timeout)
+        if is_long:  # as a form, since an address may not be as long
+            form = {name: (None, value.encode()) for name, value in {"query": sql, **values}.items()}
+            request = self._client.build_request("POST", "/", params=parameters, files=form, timeout=timeout)
+        else:
+            request = self._client.build_request("POST", "/", params=parameters, content=sql.encode(), timeout=timeout)
         name = self._address.options.get("server_host_name")
         if name:
             request.extensions["sni_hostname"] = name
@@ -281,7 +289,7 @@ def _rest(chunks: Iterator[bytes]) -> bytes:
 
 
 def _as_options(parameters: Mapping[str, str]) -> dict[str, str]:
-    return {f"param_{name}": value for name, value in parameters.items()}
+    return {f"{_PARAMETER}{name}": value for name, value in parameters.items()}
 
 
 def _verified(address: ServerAddress) -> ssl.SSLContext | bool:

@@ -26,9 +26,10 @@ from clickhouse_connect.driver.external import ExternalData
 
 from analytics.adhoc.tool_format import ToolFormat
 from analytics.answers.system_tables import CLICKHOUSE_VERSION
+from analytics.metadata.sql_suspensions import HungQuery
 from tests.factories.sent_events import send_events
 from tests.fence import corpus
-from tests.fixtures.api import Api
+from tests.fixtures.api import Api, Caller
 from tests.fixtures.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
@@ -472,17 +473,20 @@ async def test_a_query_is_kept_with_its_door_and_cancelled_by_its_id(api: Api, s
     while not api.services.sql.queries.door.under_way:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
+    twice = await api.client.post("/clickhouse", content="SELECT 1", params={"query_id": query_id}, headers=headers)
+    assert (twice.status_code, twice.headers["x-clickhouse-exception-code"]) == (409, "216")
     assert (await api.owner.delete(f"/v1/projects/{school['slug']}/sql/{query_id}")).status_code == 204
     answer = await asyncio.wait_for(asking, PATIENCE_SECONDS)
     assert (answer.status_code, answer.headers["x-clickhouse-exception-code"]) == (409, "394")
     assert answer.headers["x-clickhouse-query-id"] == query_id
     again = await api.client.post("/clickhouse", content="SELECT 1", params={"query_id": query_id}, headers=headers)
-    assert (again.status_code, again.headers["x-clickhouse-exception-code"]) == (409, "216")
+    assert (again.status_code, again.headers["x-clickhouse-query-id"]) == (200, query_id), "it has ended, so its id is free"
     shown = await api.client.post("/clickhouse", content="SHOW TABLES FORMAT JSON", headers=headers)
     assert [row["name"] for row in shown.json()["data"]][-1] == "user_timeline"
     kept = (await api.owner.get(f"/v1/projects/{school['slug']}/sql/history")).json()["items"]
-    assert [(item["sql"], item["status"], item["source"], item["format"]) for item in kept[:2]] == [
+    assert [(item["sql"], item["status"], item["source"], item["format"]) for item in kept[:3]] == [
         ("SHOW TABLES", "finished", "clickhouse", "JSON"),
+        ("SELECT 1", "finished", "clickhouse", "TabSeparated"),
         (ENDLESS, "cancelled", "clickhouse", "TabSeparated"),
     ]
 
@@ -529,6 +533,34 @@ async def test_the_fence_stands_before_this_door_too(api: Api, token: str, famil
                     answered.add(attack.id)
     assert answered <= _TOLD_HERE
     assert family != "tables" or {"tables/system_columns", "tables/system_settings", "tables/system_one"} <= answered
+
+
+async def test_suspensions_rates_and_a_missing_fence_hold_here_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = await api.make_project()
+    tool, other = await api.token(project, ["sql"]), await api.token(project, ["sql"])
+
+    async def told(caller: Caller, sql: str = "SELECT 1") -> tuple[int, str | None]:
+        answer = await caller.post("/clickhouse", content=sql)
+        return answer.status_code, answer.headers.get("x-clickhouse-exception-code")
+
+    saved = {"name": "mine", "question": {"kind": "sql", "sql": "SELECT 1 AS n"}}
+    editor = await api.member(project, "editor")
+    assert (await editor.post(f"/v1/projects/{project['slug']}/queries", saved)).status_code == 201
+    for caller in (tool, editor):
+        identity = (await caller.get("/v1/me")).json()["id"]
+        await api.services.metadata.sql_suspensions.suspend(HungQuery(uuid4().hex, project["id"], identity, "SELECT 1 AS hung"))
+    for sql in ("SELECT 1", "SHOW TABLES", "DESCRIBE mine", "INSERT INTO events VALUES"):
+        assert await told(tool, sql) == (429, "201"), sql
+    assert await told(other) == (200, None)
+    for sql in ("SELECT * FROM mine", f"SELECT * FROM `{project['slug']}`.mine", "SELECT 1 AS hung"):
+        assert await told(other, sql) == (429, "201"), sql
+    described = await other.post("/clickhouse", content="SELECT count() FROM system.columns WHERE table = 'mine'")
+    assert described.text == "0\n", "the columns of a saved query are asked of the engine, too"
+    await api.owner.put(f"/v1/projects/{project['slug']}/sql/limits", {"analyst": {"queries_per_hour": 1}})
+    assert await told(other) == (429, "201")
+    await api.owner.put(f"/v1/projects/{project['slug']}/sql/limits", {})
+    monkeypatch.setattr(api.services.sql.fence, "reason", "files can be read by a function.")
+    assert await told(other) == (503, "210")
 
 
 async def until_idle(api: Api) -> None:

@@ -101,6 +101,15 @@ async def test_files_come_over_a_connection(api: Api, api_url: str, school: dict
     assert pq.read_table(io.BytesIO(parquet.content)).num_rows == len(text.text.splitlines()) - 1 == 200_000
 
 
+async def test_long_values_of_parameters_arrive(api: Api, school: dict[str, Any]) -> None:
+    for size in (100, 8_001, 90_000):
+        text = ("it's \\ % & = + \u00fc" * size)[:size]
+        asked = {"sql": "SELECT {a:String} = {b:String}, length({a:String}), {n:Int64}", "params": {"a": text, "b": text, "n": size}}
+        answer = await api.owner.post(path(school), asked)
+        assert answer.status_code == 200, answer.text[:300]
+        assert answer.json()["rows"] == [[1, len(text.encode()), size]]
+
+
 async def test_nothing_of_a_neighbour_is_seen(api: Api, school: dict[str, Any]) -> None:
     for sql in ("SELECT * FROM events", "SELECT event, sum(events) FROM event_counts GROUP BY event", "SELECT * FROM user_days"):
         answer = await api.owner.post(path(school), {"sql": sql})
@@ -197,6 +206,8 @@ async def test_clickhouse_connect_reads_answers_and_failures_of_a_server(api: Ap
         try:
             rows = client.query("SELECT event, {n:Int64} AS n FROM events ORDER BY event LIMIT 1", parameters={"n": -1}).result_rows
             tables = client.command("SHOW TABLES")
+            for table in ("functions", "columns", "settings", "databases"):
+                assert client.query(f"SELECT * FROM system.{table}").result_rows
             described = client.query("DESCRIBE TABLE events").result_rows[0][:2]
             frame = client.query_df("SELECT number AS n FROM numbers(100000)")
             table = client.query_arrow("SELECT number AS n FROM numbers(100000)")
