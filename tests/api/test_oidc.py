@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import anyio
 import anyio.to_thread
 import httpx
 import psycopg
@@ -23,6 +24,7 @@ from tests.fixtures.api import PASSWORD, Api, make_settings, started
 from tests.fixtures.engines import _database
 from tests.fixtures.oidc_provider import OidcProvider
 from tests.fixtures.oidc_provider_process import CLIENT_ID, CLIENT_SECRETS
+from tests.fixtures.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.anyio
 PATH = "/v1/auth/oidc"
@@ -376,6 +378,12 @@ async def test_a_new_key_of_the_provider_is_looked_up_when_it_is_met(
         {"broken": ["/token"]},
         {"broken": ["/jwks"]},
         {"broken": ["/.well-known/openid-configuration"]},
+        {"moved": ["/token"]},
+        {"moved": ["/jwks"]},
+        {"bloated": ["/jwks"]},
+        {"bloated": ["/.well-known/openid-configuration"]},
+        {"dripping": ["/token"]},
+        {"dripping": ["/.well-known/openid-configuration"]},
         {"document": {"issuer": "https://another.example"}},
         {"document": {"token_endpoint": "http://192.0.2.1/token"}},
         {"document": {"jwks_uri": None}},
@@ -383,14 +391,17 @@ async def test_a_new_key_of_the_provider_is_looked_up_when_it_is_met(
     ids=str,
 )
 async def test_a_provider_that_is_away_or_not_itself_is_said_so(
-    api: Api, browser: httpx.AsyncClient, oidc_provider: OidcProvider, wrong: dict[str, Any]
+    api: Api, browser: httpx.AsyncClient, oidc_provider: OidcProvider, wrong: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if "dripping" in wrong:
+        monkeypatch.setattr(provider_module, "ANSWER_SECONDS", 0.5)
     user = user_of(await api.make_user())
     oidc_provider.wish(user)
     callback = await back(browser, oidc_provider)
     oidc_provider.wish(user, **wrong)
     forget(api)
-    answer = await browser.get(callback)
+    with anyio.fail_after(PATIENCE_SECONDS):
+        answer = await browser.get(callback)
     forget(api)
     assert (answer.status_code, answer.json()["code"]) == (503, "identity-provider-unavailable")
     assert "retry-after" in answer.headers
