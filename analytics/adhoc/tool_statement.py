@@ -9,7 +9,7 @@ came, which refuses it with its reason.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from analytics.fence.pieces import pieces_of
+from analytics.fence.pieces import Piece, pieces_of
 
 _WRITES = frozenset(
     {
@@ -18,6 +18,7 @@ _WRITES = frozenset(
     }
 )
 _BEGINNING = 200  # characters of what is refused
+_MOST_WORDS = 8  # more than any statement that is understood here has
 _NAMES = "SELECT name FROM system.tables WHERE database = {database:String} AND name ILIKE {like:String} ORDER BY name"
 SHOW_TABLES = _NAMES.replace(" ILIKE ", " LIKE ")
 EXISTS_DATABASE = "SELECT toUInt8(count() > 0) AS result FROM system.databases WHERE name = {database:String}"
@@ -56,19 +57,22 @@ class _Word:
 
 def read_statement(text: str) -> ToolStatement:
     """What the text says."""
-    words = _words(text)
-    while words and words[-1].low == ";":
-        text = text[: words.pop().start]
+    pieces = [piece for piece in pieces_of(text) if piece.kind != "space"]
+    end = len(text)  # cut once: a text of many semicolons would be copied for each
+    while pieces and text[pieces[-1].start : pieces[-1].end] == ";":
+        end = pieces.pop().start
     told = None
-    if len(words) > 2 and words[-2].low == "format" and words[-1].is_name:
-        told = words[-1].text
-        text = text[: words[-2].start]
-        del words[-2:]
-    sql = text.strip()
+    if len(pieces) > 2:
+        before, last = (_word(text, piece) for piece in pieces[-2:])
+        if before.low == "format" and last.is_name:
+            told, end = last.text, before.start
+            del pieces[-2:]
+    sql = text[:end].strip()
+    words = [_word(text, piece) for piece in pieces[:_MOST_WORDS]]
     first = words[0].low if words else ""
     if first in _WRITES:
         why = f"{first.upper()} is not done here: this is for reading; events come in by POST /v1/events."
-        return ToolStatement(sql[:_BEGINNING], told, refused=why)
+        return ToolStatement(sql[:_BEGINNING], refused=why)  # a format there is that of its data
     shown = _shown(sql, told, words)
     return shown if shown is not None else ToolStatement(sql, told)
 
@@ -116,21 +120,16 @@ def _table(words: Sequence[_Word]) -> tuple[str | None, str] | None:
     return None
 
 
-def _words(text: str) -> list[_Word]:
-    words: list[_Word] = []
-    for piece in pieces_of(text):
-        value = text[piece.start : piece.end]
-        match piece.kind:
-            case "space":
-                pass
-            case "word":
-                words.append(_Word(value, value.lower(), piece.start, is_name=True))
-            case "quoted":
-                inner = value[1:-1]
-                words.append(_Word(inner, "", piece.start, is_name="\\" not in inner and value[0] not in inner))
-            case "text" if value[0] == "'":
-                inner = value[1:-1].replace("''", "'").replace("\\'", "'").replace("\\\\", "\\")
-                words.append(_Word(inner, "", piece.start, is_name=False))
-            case _:
-                words.append(_Word(value, value.lower(), piece.start, is_name=False))
-    return words
+def _word(text: str, piece: Piece) -> _Word:
+    value = text[piece.start : piece.end]
+    match piece.kind:
+        case "word":
+            return _Word(value, value.lower(), piece.start, is_name=True)
+        case "quoted":
+            inner = value[1:-1]
+            return _Word(inner, "", piece.start, is_name="\\" not in inner and value[0] not in inner)
+        case "text" if value[0] == "'":
+            inner = value[1:-1].replace("''", "'").replace("\\'", "'").replace("\\\\", "\\")
+            return _Word(inner, "", piece.start, is_name=False)
+        case _:
+            return _Word(value, value.lower(), piece.start, is_name=False)

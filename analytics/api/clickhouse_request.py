@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
+import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
@@ -146,7 +147,7 @@ async def read_question(request: Request) -> ToolQuestion:
     _check_headers(request.headers)
     told = _once(request.query_params.multi_items())
     text, params = await _text(request, told)
-    statement = read_statement(text)
+    statement = await _read(text)
     if not statement.sql:
         raise UnreadableBodyError("The query is empty.")
     query_id, shown_id = _query_id(told.get("query_id", ""))
@@ -181,7 +182,7 @@ def _once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 async def _text(request: Request, told: Mapping[str, str]) -> tuple[str, Mapping[str, EngineText]]:
     """The query, of which a part may stand in the address, and the values of its parameters."""
     begun = told.get("query", "")
-    if begun and read_statement(begun).refused is not None:  # its data is not looked at
+    if begun and (await _read(begun)).refused is not None:  # its data is not looked at
         return begun, {}
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         form = await _form(request)
@@ -194,15 +195,20 @@ async def _text(request: Request, told: Mapping[str, str]) -> tuple[str, Mapping
         try:
             body = raw.decode()
         except UnicodeDecodeError as error:
-            text = raw.decode(errors="replace")
-            if not begun and read_statement(text).refused is not None:
-                return text[:MOST_SQL], {}
+            text = raw[:MOST_SQL].decode(errors="replace")
+            if not begun and (await _read(text)).refused is not None:
+                return text, {}
             raise UnreadableBodyError("The query is not UTF-8.") from error
     text = f"{begun}\n{body}" if begun and body else begun or body
     params = {name.removeprefix(_PARAM): EngineText(value) for name, value in told.items() if name.startswith(_PARAM)}
     if len(text) > MOST_SQL or len(params) > MOST_PARAMS:
         raise InvalidRequestError(f"A query has at most {MOST_SQL:,} characters and {MOST_PARAMS} parameters.")
     return text, params
+
+
+async def _read(text: str) -> ToolStatement:
+    """On another thread: a long text takes its time."""
+    return await anyio.to_thread.run_sync(read_statement, text)
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import re
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -25,7 +26,9 @@ from clickhouse_connect.driver.exceptions import DatabaseError, StreamFailureErr
 from clickhouse_connect.driver.external import ExternalData
 
 from analytics.adhoc.tool_format import ToolFormat
+from analytics.adhoc.tool_statement import ToolStatement, read_statement
 from analytics.answers.system_tables import CLICKHOUSE_VERSION
+from analytics.api import clickhouse_request
 from analytics.metadata.sql_suspensions import HungQuery
 from tests.factories.sent_events import send_events
 from tests.fence import corpus
@@ -489,6 +492,23 @@ async def test_a_query_is_kept_with_its_door_and_cancelled_by_its_id(api: Api, s
         ("SELECT 1", "finished", "clickhouse", "TabSeparated"),
         (ENDLESS, "cancelled", "clickhouse", "TabSeparated"),
     ]
+
+
+async def test_what_is_asked_is_read_beside_the_event_loop(api: Api, token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be long, and of semicolons alone."""
+    readers: list[int] = []
+
+    def read(text: str) -> ToolStatement:
+        readers.append(threading.get_ident())
+        return read_statement(text)
+
+    monkeypatch.setattr(clickhouse_request, "read_statement", read)
+    answer = await api.client.post("/clickhouse", content="1" + ";" * 50_000, params={"query": "SELECT"}, headers=key(token))
+    assert answer.text == "1\n"
+    refused = await api.client.post("/clickhouse", content=b"\xff" + b";" * 300_000, headers=key(token))
+    assert refused.headers["x-clickhouse-exception-code"] == "62"
+    assert len(readers) == 3
+    assert threading.get_ident() not in readers
 
 
 async def test_values_are_written_as_a_server_writes_them(api: Api, token: str) -> None:

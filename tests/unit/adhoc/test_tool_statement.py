@@ -1,5 +1,7 @@
 """What a ClickHouse tool sends, read: the format at its end, and statements that ask what there is."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +76,33 @@ def test_whatever_else_goes_to_the_gate_as_it_came(text: str) -> None:
 )
 def test_what_would_change_something_is_refused(text: str) -> None:
     assert read_statement(text).refused
+
+
+class _Counted(str):
+    """A text that counts how many characters are cut out of it, and out of what is cut out of it."""
+
+    __slots__ = ("taken",)
+
+    def __new__(cls, text: str, taken: list[int]) -> "_Counted":
+        made = super().__new__(cls, text)
+        made.taken = taken
+        return made
+
+    def __getitem__(self, place: Any) -> "_Counted":
+        part = _Counted(super().__getitem__(place), self.taken)
+        self.taken.append(len(part))
+        return part
+
+
+@pytest.mark.parametrize("text", ["SELECT 1" + ";" * 5_000, "+" * 5_000, "a " * 5_000, "SELECT 1 FORMAT JSON" + " ;" * 5_000])
+def test_a_long_text_is_copied_a_few_times_at_most(text: str) -> None:
+    taken: list[int] = []
+    read_statement(_Counted(text, taken))
+    assert 0 < sum(taken) < 5 * len(text)
+
+
+def test_the_format_of_data_that_is_not_taken_is_not_that_of_an_answer() -> None:
+    assert read_statement("INSERT INTO events FORMAT Values").format is None
 
 
 @given(st.text(alphabet="SELECT FORMAT JSON show tables.;'`\"$-/*#\\\n1a", max_size=60))
