@@ -67,7 +67,8 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
         stat = path.stat()
     except OSError:
         return None
-    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino  # the second: a file that can be read only now has not changed else
+    # The second: a file that can be read only now has not changed else. The last: a time is of a tick, in which more may be written.
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size
 
 
 def _no_password() -> str:

@@ -3,9 +3,12 @@
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat, load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 
 from analytics.crypto.tls import ServedCertificate, pinned_context
@@ -66,3 +69,34 @@ def test_the_command_line_trusts_one_certificate_alone(tmp_path: Path) -> None:
     assert len(context.get_ca_certs()) <= 1
     with pytest.raises(ValueError, match="no certificate"):
         pinned_context(certificates.key)
+
+
+def test_a_file_that_was_half_written_a_tick_ago_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The times of a file are of the clock's tick, in which the rest may be written."""
+    certificates = make_certificates(tmp_path, "localhost")
+    whole = certificates.certificate.read_bytes()
+    really = Path.stat
+
+    def coarse(self: Path, **more: Any) -> Any:
+        found = really(self, **more)
+        return SimpleNamespace(st_mtime_ns=0, st_ctime_ns=0, st_ino=found.st_ino, st_size=found.st_size)
+
+    monkeypatch.setattr(Path, "stat", coarse)
+    served = ServedCertificate(certificates.certificate, certificates.key)
+    certificates.certificate.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="no certificate chain"):
+        served.renew()
+    certificates.certificate.write_bytes(whole)
+    assert served.renew()
+    assert not served.refused
+
+
+def test_a_key_with_a_passphrase_is_refused_and_asks_nobody(tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path, "localhost")
+    served = ServedCertificate(certificates.certificate, certificates.key)
+    key = load_pem_private_key(certificates.key.read_bytes(), None)
+    sealed = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"a passphrase"))
+    certificates.key.write_bytes(sealed)
+    with pytest.raises(ValueError, match="protected by a password"):
+        served.renew()
+    assert served.refused
