@@ -139,10 +139,15 @@ class SecondFactors:
             await self._remove(connection, user_id)
 
     async def remove_by_email(self, actor: str, email: str) -> None:
-        """Take off somebody else's, as for a lost telephone. Raises NotFoundError if there is nobody, or nothing to take off."""
+        """Take off somebody else's, as for a lost telephone. Raises NotFoundError if there is nobody, or nothing to take off.
+
+        Raises ConflictError for one's own, or whoever got hold of an owner's session would need neither the password nor a code.
+        """
         async with self._database.change(Change(actor, "second-factor.remove", email)) as connection:
             user_id = (await person_at(connection, email))["id"]
             connection.change.target = user_id
+            if user_id == actor:
+                raise ConflictError("One's own is taken off with the password and a code, at POST /v1/auth/second-factor/remove.")
             required(await connection.one(postgres("second_factors")["lock"], user_id=user_id))
             await self._remove(connection, user_id)
 

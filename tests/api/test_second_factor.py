@@ -302,6 +302,19 @@ async def test_another_password_by_a_link_does_not_take_it_off(api: Api, clock: 
     assert (await sign_in(api, email, factor.code(), password=new)).status_code == 200
 
 
+async def test_an_owner_takes_off_their_own_with_the_password_and_a_code_alone(api: Api) -> None:
+    """Also an owner's session is not enough."""
+    email, factor = await made(api)
+    assert (await api.owner.patch(f"/v1/users/{email}", {"is_owner": True})).status_code == 200
+    assert told(await factor.caller.delete(f"/v1/users/{email.upper()}/second-factor")) == (409, "conflict")
+    assert told(await sign_in(api, email)) == (401, "second-factor-required")
+    other, _ = await made(api)
+    assert (await factor.caller.delete(f"/v1/users/{other}/second-factor")).status_code == 204
+    proof = {"password": PASSWORD, "code": factor.recovery_codes[0]}
+    assert (await factor.caller.post(f"{PATH}/remove", proof)).status_code == 204
+    assert (await api.owner.patch(f"/v1/users/{email}", {"is_owner": False})).status_code == 200
+
+
 async def test_an_owner_sees_it_and_takes_it_off_and_nobody_else_does(api: Api) -> None:
     email, factor = await made(api)
     project = await api.make_project()
