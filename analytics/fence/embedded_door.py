@@ -33,7 +33,7 @@ _REFUSED: Mapping[str, str] = {
     "files can be written": "SELECT 1 INTO OUTFILE '/dev/null' TRUNCATE",
     "the role can be changed": f"SET ROLE {SERVICE_ROLE}",
 }
-_QUERY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
 class EmbeddedAnalystDoor:
@@ -49,12 +49,12 @@ class EmbeddedAnalystDoor:
 
     def open(self, project_id: str, query_id: str, limits: SqlLimits) -> "EmbeddedAnalystHandle":
         """As `AnalystDoor.open`."""
-        if not project_id or not _QUERY_ID.match(query_id):
+        if not _ID.match(project_id) or not _ID.match(query_id):
             raise ValueError("a handle needs a project and a query id of letters, digits, _ and -")
         if not self._slots.acquire(timeout=WAIT_SECONDS):
             raise WarehouseUnavailableError("No handle for SQL came free.")
         try:
-            return EmbeddedAnalystHandle(self._connect(project_id, limits), query_id, self._kill, self._slots.release)
+            return EmbeddedAnalystHandle(self._connect(project_id, limits), f"{project_id}:{query_id}", self._kill, self._slots.release)
         except BaseException:
             self._slots.release()
             raise
@@ -84,6 +84,7 @@ class EmbeddedAnalystHandle:
     """One connection, for one query."""
 
     def __init__(self, connection: Any, query_id: str, kill: Callable[[str], None], release: Callable[[], None]) -> None:
+        """`query_id` is no other project's: who ends a query ends whatever has its id."""
         self._connection: Any = connection
         self._tag = f"/*q:{query_id}*/"
         self._kill = kill

@@ -147,7 +147,7 @@ class ServerAnalystHandle:
     def __init__(self, door: ServerAnalystDoor, project_id: str, query_id: str, limits: SqlLimits, release: Callable[[], None]) -> None:
         self._door = door
         self._project_id = project_id
-        self._query_id = query_id
+        self._query_id = f"{project_id}:{query_id}"  # callers choose it: who ends a query ends whatever has its id
         self._limits = limits
         self._release = release
         self._response: httpx.Response | None = None

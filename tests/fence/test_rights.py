@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from analytics.errors import LimitExceededError, QueryCancelledError, SqlFailedError
-from analytics.fence.analyst_door import AnalystDoor
+from analytics.fence.analyst_door import AnalystDoor, AnalystHandle
 from analytics.fence.limits import SqlLimits
 from analytics.warehouse.client import Warehouse
 from tests.fixtures.fence import PROJECTS
@@ -101,6 +101,41 @@ def test_cancel_from_another_thread_ends_a_query(door: AnalystDoor) -> None:
             list(handle.stream("SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash128(number))", {}, "CSV"))
         assert time.monotonic() - began < 60
         timer.join()
+
+
+def test_a_query_is_not_ended_by_the_id_that_another_project_gave_its_own(door: AnalystDoor, service: Warehouse) -> None:
+    query_id, endless = uuid4().hex, "SELECT count() FROM numbers(1000000000000) WHERE NOT ignore(sipHash128(number))"
+    under_way = (
+        "SELECT sum(is_cancelled), count() FROM system.processes WHERE position(query, {text:String}) > 0 AND query NOT LIKE '%processes%'"
+    )
+    limits = SqlLimits(seconds=300, rows_read=1 << 60, bytes_read=1 << 60)
+
+    def until(count: int) -> int:
+        deadline = time.monotonic() + 60
+        while True:
+            cancelled, found = service.query(under_way, {"text": endless}, lane="control").rows[0]
+            if found == count:
+                return int(cancelled)
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    handles: dict[str, AnalystHandle] = {}
+
+    def run(project: str) -> None:
+        with door.open(project, query_id, limits) as handles[project], pytest.raises(QueryCancelledError):
+            list(handles[project].stream(endless, {}, "CSV"))
+
+    with ThreadPoolExecutor(2) as pool:
+        mine, theirs = (pool.submit(run, project) for project in ("p-one", "p-two"))
+        try:
+            assert until(2) == 0
+            handles["p-one"].cancel()
+            mine.result(60)
+            assert until(1) == 0
+        finally:
+            for handle in handles.values():
+                handle.cancel()
+        theirs.result(60)
 
 
 def test_a_stream_that_is_left_can_be_closed(door: AnalystDoor) -> None:
