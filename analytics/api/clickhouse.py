@@ -24,7 +24,7 @@ from analytics.api.dependencies import OpenServices
 from analytics.api.rates import charge_principal
 from analytics.domain.access import Permission, Principal, Token
 from analytics.domain.project import Project
-from analytics.errors import AnalyticsError, InvalidRequestError, NotFoundError, SqlNotAllowedError, UnknownTableError
+from analytics.errors import AnalyticsError, InvalidRequestError, NotFoundError, RequestError, SqlNotAllowedError, UnknownTableError
 from analytics.services import Services
 
 SOURCE = "clickhouse"
@@ -91,14 +91,13 @@ async def _asked(question: ToolQuestion, access: Access, services: Services) -> 
     policy = await services.sql.queries.policy(access.principal, project)
     face = ProjectFace(project, access.actor, policy, services.named_tables, SETTINGS, statement.values.get("table"))
     params: dict[str, Any] = dict(question.params)
+    refused: RequestError | None = None if statement.refused is None else SqlNotAllowedError(statement.refused, 0)
     if statement.meant is not None:
         if params:
             raise InvalidRequestError("This statement has no parameters.")
         params = _values(statement.meant, dict(statement.values), statement.database, project)
         if statement.described is not None:
-            if params["database"] != project.slug:
-                raise UnknownTableError(f"There is no table {statement.described[:100]} there.")
-            await face.require_table(statement.described)
+            refused = await _missing(statement.described, params["database"] == project.slug, face)
     return AskedSql(
         query_id=question.query_id,
         project=project,
@@ -112,8 +111,19 @@ async def _asked(question: ToolQuestion, access: Access, services: Services) -> 
         face=face,
         limits=question.limits,
         writing=question.writing,
-        refused=None if statement.refused is None else SqlNotAllowedError(statement.refused, 0),
+        refused=refused,
     )
+
+
+async def _missing(table: str, is_here: bool, face: ProjectFace) -> RequestError | None:
+    """Why a table cannot be described: told behind the door, so that asking for it counts and is kept like any question."""
+    try:
+        if not is_here:
+            raise UnknownTableError(f"There is no table {table[:100]} there.")
+        await face.require_table(table)
+    except UnknownTableError as missing:
+        return missing
+    return None
 
 
 def _values(meant: str, values: dict[str, str], database: str | None, project: Project) -> dict[str, Any]:

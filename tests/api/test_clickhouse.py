@@ -260,6 +260,15 @@ async def test_data_is_not_taken(api: Api, school: dict[str, Any], connect: Call
     assert all(item["sql"].startswith("INSERT INTO") for item in kept)
 
 
+async def test_asking_for_a_table_that_is_not_there_is_kept_like_any_question(api: Api, school: dict[str, Any], token: str) -> None:
+    asked = ["DESCRIBE TABLE nothing", f"DESC `{school['neighbour']}`.events"]
+    for sql in asked:
+        answer = await api.client.post("/clickhouse", content=sql, headers=key(token))
+        assert answer.headers["x-clickhouse-exception-code"] == "60"
+    kept = (await api.owner.get(f"/v1/projects/{school['slug']}/sql/history")).json()["items"][:2]
+    assert [(item["sql"], item["status"], item["code"]) for item in kept] == [(sql, "refused", "unknown-table") for sql in asked[::-1]]
+
+
 @pytest.mark.parametrize("compress", [False, "zstd", "gzip"])
 async def test_a_failure_in_the_middle_is_never_a_short_success(
     api: Api, school: dict[str, Any], connect: Callable[..., Any], compress: bool | str
