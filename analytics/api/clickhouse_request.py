@@ -186,8 +186,6 @@ async def _text(request: Request, told: Mapping[str, str]) -> tuple[str, Mapping
         return begun, {}
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         form = await _form(request)
-        if begun and "query" in form:
-            raise InvalidRequestError.at("/query", "is said twice")
         told = {**told, **form}
         body = form.get("query", "")
     else:

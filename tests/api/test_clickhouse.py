@@ -260,6 +260,33 @@ async def test_data_is_not_taken(api: Api, school: dict[str, Any], connect: Call
     assert all(item["sql"].startswith("INSERT INTO") for item in kept)
 
 
+@pytest.mark.parametrize(
+    ("params", "fields"),
+    [
+        ({"query": "SELECT"}, [("query", "SELECT 1")]),
+        ({"param_a": "1"}, [("query", "SELECT {a:UInt8}"), ("param_a", "2")]),
+        ({}, [("query", "SELECT {a:UInt8}"), ("param_a", "1"), ("param_a", "2")]),
+        ({}, [("query", "SELECT 1"), ("query", "SELECT 2")]),
+        ({}, [("query", "SELECT 1"), ("database", "another")]),
+        ({}, [("query", "SELECT 1"), ("max_result_rows", "0")]),
+    ],
+)
+async def test_a_form_says_nothing_twice_and_nothing_but_the_query_and_its_values(
+    api: Api, token: str, params: dict[str, str], fields: list[tuple[str, str]]
+) -> None:
+    form = [(name, (None, value)) for name, value in fields]
+    answer = await api.client.post("/clickhouse", params=params, files=form, headers=key(token))
+    assert (answer.status_code, answer.headers["x-clickhouse-exception-code"]) == (422, "36"), answer.text
+
+
+async def test_the_id_of_anothers_query_stays_taken(api: Api, school: dict[str, Any], token: str) -> None:
+    asked = {"database": school["slug"], "query_id": str(uuid4())}
+    analyst = await api.member(school, "analyst")
+    assert (await analyst.get("/clickhouse", params={**asked, "query": "SELECT 1"})).text == "1\n"
+    answer = await api.client.post("/clickhouse", content="SELECT 1", params=asked, headers=key(token))
+    assert (answer.status_code, answer.headers["x-clickhouse-exception-code"]) == (409, "216")
+
+
 async def test_asking_for_a_table_that_is_not_there_is_kept_like_any_question(api: Api, school: dict[str, Any], token: str) -> None:
     asked = ["DESCRIBE TABLE nothing", f"DESC `{school['neighbour']}`.events"]
     for sql in asked:
