@@ -90,16 +90,21 @@ def _ndjson(chunks: Iterator[bytes], shape: Shape) -> Iterator[bytes]:
 
 
 def _json(chunks: Iterator[bytes], shape: Shape) -> Iterator[bytes]:
-    header, lines = header_and_rest(chunks, shape, line_ends)
-    names, types = (json.loads(utf8(line)) for line in header.split(b"\n", 1))
-    shape.columns = [Column(*pair) for pair in zip(names, types, strict=True)]
     between = b""
-    for chunk in _exact_lines(cut(lines, shape, line_ends)):
+    for chunk in _exact_lines(json_lines(chunks, shape)):
         # Within a row no line ends: the engine escapes them in texts.
         rows = chunk.removesuffix(b"\n").replace(b"\n", b",\n")
         if rows:
             yield between + rows
             between = b",\n"
+
+
+def json_lines(chunks: Iterator[bytes], shape: Shape) -> Iterator[bytes]:
+    """The lines of rows behind those of names and types, which become the columns of `shape`."""
+    header, lines = header_and_rest(chunks, shape, line_ends)
+    names, types = (json.loads(utf8(line)) for line in header.split(b"\n", 1))
+    shape.columns = [Column(*pair) for pair in zip(names, types, strict=True)]
+    return cut(lines, shape, line_ends)
 
 
 def arrow(chunks: Iterator[bytes], shape: Shape, *, as_file: bool = False) -> Iterator[bytes]:

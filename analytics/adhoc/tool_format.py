@@ -6,6 +6,7 @@ have.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import cast
 
 from analytics.fence.analyst_door import OutputFormat
 
@@ -54,7 +55,7 @@ class ToolFormat(StrEnum):
     @property
     def engine_format(self) -> OutputFormat:
         """What the engine is asked for: documents of JSON are made of lines, files of Arrow and Parquet of batches."""
-        return _MADE_OF.get(self) or _AS_IT_IS[self]
+        return _MADE_OF.get(self, cast("OutputFormat", self.value))
 
 
 _BINARY = {
@@ -69,27 +70,6 @@ _MADE_OF: Mapping[ToolFormat, OutputFormat] = {
     ToolFormat.JSON_COMPACT_STRINGS: "JSONCompactStringsEachRowWithNamesAndTypes",
     ToolFormat.ARROW: "ArrowStream",
     ToolFormat.PARQUET: "ArrowStream",
-}
-_AS_IT_IS: Mapping[ToolFormat, OutputFormat] = {
-    ToolFormat.TAB_SEPARATED: "TabSeparated",
-    ToolFormat.TAB_SEPARATED_WITH_NAMES: "TabSeparatedWithNames",
-    ToolFormat.TAB_SEPARATED_WITH_NAMES_AND_TYPES: "TabSeparatedWithNamesAndTypes",
-    ToolFormat.CSV: "CSV",
-    ToolFormat.CSV_WITH_NAMES: "CSVWithNames",
-    ToolFormat.CSV_WITH_NAMES_AND_TYPES: "CSVWithNamesAndTypes",
-    ToolFormat.JSON_EACH_ROW: "JSONEachRow",
-    ToolFormat.JSON_STRINGS_EACH_ROW: "JSONStringsEachRow",
-    ToolFormat.JSON_COMPACT_EACH_ROW: "JSONCompactEachRow",
-    ToolFormat.JSON_COMPACT_EACH_ROW_WITH_NAMES: "JSONCompactEachRowWithNames",
-    ToolFormat.JSON_COMPACT_EACH_ROW_WITH_NAMES_AND_TYPES: "JSONCompactEachRowWithNamesAndTypes",
-    ToolFormat.JSON_COMPACT_STRINGS_EACH_ROW: "JSONCompactStringsEachRow",
-    ToolFormat.JSON_COMPACT_STRINGS_EACH_ROW_WITH_NAMES: "JSONCompactStringsEachRowWithNames",
-    ToolFormat.JSON_COMPACT_STRINGS_EACH_ROW_WITH_NAMES_AND_TYPES: "JSONCompactStringsEachRowWithNamesAndTypes",
-    ToolFormat.NATIVE: "Native",
-    ToolFormat.ROW_BINARY: "RowBinary",
-    ToolFormat.ROW_BINARY_WITH_NAMES: "RowBinaryWithNames",
-    ToolFormat.ROW_BINARY_WITH_NAMES_AND_TYPES: "RowBinaryWithNamesAndTypes",
-    ToolFormat.ARROW_STREAM: "ArrowStream",
 }
 _ALIASES = {"ndjson": "jsoneachrow", "jsonlines": "jsoneachrow"}
 _BY_NAME = {one.value.lower(): one for one in ToolFormat}

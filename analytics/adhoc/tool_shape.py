@@ -11,9 +11,8 @@ from functools import partial
 
 import msgspec
 
-from analytics.adhoc.columns import Column
 from analytics.adhoc.csv_cells import CsvLines
-from analytics.adhoc.formats import Format, Shape, arrow, cut, header_and_rest, line_ends, parquet, utf8
+from analytics.adhoc.formats import Format, Shape, arrow, cut, header_and_rest, json_lines, line_ends, parquet, utf8
 from analytics.adhoc.tool_format import ToolFormat
 from analytics.errors import WarehouseUnavailableError
 from analytics.fence.analyst_door import OutputFormat
@@ -53,14 +52,12 @@ def _document(*, objects: bool) -> _Body:
     """`{"meta": …, "data": […], "rows": n}`, its rows as objects or lists."""
 
     def body(chunks: Iterator[bytes], shape: Shape) -> Iterator[bytes]:
-        header, lines = header_and_rest(chunks, shape, line_ends)
-        names, types = (json.loads(utf8(line)) for line in header.split(b"\n", 1))
-        shape.columns = [Column(*pair) for pair in zip(names, types, strict=True)]
+        lines = json_lines(chunks, shape)
         meta = [{"name": column.name, "type": column.type} for column in shape.columns]
         yield b'{"meta":' + _json(meta) + b',"data":['
-        keys = [_json(name) + b":" for name in names]
+        keys = [_json(column.name) + b":" for column in shape.columns]
         between = b"\n"
-        for chunk in cut(lines, shape, line_ends):
+        for chunk in lines:
             rows = [line for line in utf8(chunk).split(b"\n") if line]  # the engine escapes line ends in texts
             if objects:
                 rows = [_object(keys, line) for line in rows]

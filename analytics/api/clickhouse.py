@@ -117,9 +117,9 @@ async def _asked(question: ToolQuestion, access: Access, services: Services) -> 
 
 async def _missing(table: str, is_here: bool, face: ProjectFace) -> RequestError | None:
     """Why a table cannot be described: told behind the door, so that asking for it counts and is kept like any question."""
+    if not is_here:
+        return UnknownTableError(f"There is no table {table[:100]} there.")
     try:
-        if not is_here:
-            raise UnknownTableError(f"There is no table {table[:100]} there.")
         await face.require_table(table)
     except UnknownTableError as missing:
         return missing
