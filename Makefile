@@ -9,8 +9,9 @@ export PYTHONNOUSERSITE := 1
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 # One test process a processor and one more, since tests wait for processes half of the time; but no more than 5 in all: each has a
-# ClickHouse, a PostgreSQL and a Valkey of its own. A file's tests stay together: they share an application (tests/fixtures/api.py).
-PARALLEL := -n $(shell n=$$(( $$(nproc) + 1 )); echo $$(( n > 5 ? 5 : n ))) --dist loadfile --no-loadscope-reorder
+# ClickHouse, a PostgreSQL and a Valkey of its own. A file's tests stay together: they share an application (tests/fixtures/api.py). A test
+# process that crashes ends the run, which names its test: with another in its place the run would never end.
+PARALLEL := -n $(shell n=$$(( $$(nproc) + 1 )); echo $$(( n > 5 ? 5 : n ))) --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12

@@ -24,6 +24,7 @@ from clickhouse_connect.driver.client import Client
 
 from analytics.errors import AnalyticsError, EngineStartError, QueryCancelledError, QueryTimeoutError, WarehouseUnavailableError
 from analytics.warehouse.embedded_config import EmbeddedEngine, embedded_engine
+from analytics.warehouse.embedded_crash import end_at_once_by_crash
 from analytics.warehouse.embedded_insert import insert_from_memory
 from analytics.warehouse.embedded_reads import report_storage_reads
 from analytics.warehouse.failures import DRIVER_ERRORS, command_failure, connect_failure, insert_failure, question_failure
@@ -330,4 +331,5 @@ def open_warehouse(url: str | None, embedded_path: Path) -> Warehouse:
         warehouse.query("SELECT 1", lane="control")
     except WarehouseUnavailableError as error:
         raise EngineStartError(f"The embedded ClickHouse in {embedded_path} did not open: {error.detail}") from error
+    end_at_once_by_crash()
     return warehouse

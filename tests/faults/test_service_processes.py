@@ -128,6 +128,15 @@ def test_a_killed_worker_comes_back_and_the_engines_stay(lasting: ServiceProcess
     assert (after["postgres"], after["valkey-server"]) == (before["postgres"], before["valkey-server"])
 
 
+def test_a_worker_whose_native_code_crashes_says_where_and_is_replaced_at_once(lasting: ServiceProcess) -> None:
+    worker = lasting.child("worker")
+    worker.send_signal(signal.SIGSEGV)
+    assert httpx.get(f"{lasting.url}/openapi.json", timeout=PATIENCE_SECONDS).status_code == 200
+    assert "Fatal Python error: Segmentation fault" in lasting.log()
+    assert "worker hangs" not in lasting.log()
+    assert lasting.child("worker").pid != worker.pid
+
+
 def test_a_stop_under_load_answers_what_was_sent_and_resets_no_connection(start_service: Start) -> None:
     service = start_service(bootstrap_write_key="wk_stopping_0123").wait_ready()
     address = httpx.URL(service.url)
