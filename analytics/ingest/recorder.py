@@ -16,6 +16,7 @@ from analytics.ingest.pipeline import Step
 from analytics.ingest.record import event_payload
 from analytics.ingest.refused import refused_payload
 from analytics.ingest.sent_event import Context, Event, as_sent
+from analytics.side_process import beside
 from analytics.spool.chunk import RecordKind
 from analytics.spool.spool import NewRecord
 
@@ -30,6 +31,9 @@ class Sent:
     sender_ip: str = ""  # of a browser; empty for servers, whose address says nothing about the user
     sender_agent: str = ""
     kept_values: Kept = NOTHING_KEPT  # personal values of ours that a replay brings back
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Sent, (self.project, beside(self.body), self.ndjson, self.sender_ip, self.sender_agent, self.kept_values)
 
 
 @dataclass(slots=True)

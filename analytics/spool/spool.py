@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analytics.errors import SpoolFullError, SpoolWriteError
+from analytics.side_process import beside
 from analytics.spool.chunk import RecordKind, encode_record
 from analytics.spool.files import read_file, replace_file, seal, sync_folder, unseal
 from analytics.spool.segment import (
@@ -47,6 +48,9 @@ class NewRecord:
     rows: int
     payload: bytes
     reserved_bytes: int = 0
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return NewRecord, (self.kind, self.project_id, self.received_ms, self.rows, beside(self.payload), self.reserved_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from analytics.domain.project import Project
 from analytics.ingest.decoder import Decoders, UnforeseenError
 from analytics.ingest.erased import ErasedIds
 from analytics.ingest.ingestor import Verdict
-from analytics.ingest.recorder import Sent
+from analytics.ingest.pipeline import door_steps
+from analytics.ingest.recorder import Recorder, Sent
 from analytics.spool.spool import RecordKind
 from tests.fixtures.door import event, outcome_of
 
@@ -39,6 +40,22 @@ def decoder_pids() -> list[int]:
             if "analytics.ingest.decoder_process" in child.cmdline():
                 found.append(child.pid)
     return found
+
+
+@pytest.mark.parametrize("size", [0, 16_383, 16_384, 3_000_000])
+async def test_bytes_of_any_size_come_out_as_they_went_in(size: int) -> None:
+    events = [event("a", properties={"x": "y" * 30_000})] * (size // 30_000)
+    body = json.dumps(events).encode().rjust(size)
+    with contextlib.closing(Decoders(1, 10_000, None)) as decoders:
+        decoders.wait_until_ready()
+        decoder = decoders.next()
+        assert decoder is not None
+        sent = [Sent(Project("p1", "p1", "p1", "UTC", datetime.now(UTC), id_seed=1), content) for content in (body, b"", body)]
+        decoder.send(sent, 1_767_225_600_000)
+        far, near = decoder.receive(), Recorder(door_steps(None), 10_000).record(sent, 1_767_225_600_000)
+    assert far.records == near.records
+    for one, other in zip(far.outcomes, near.outcomes, strict=True):
+        assert (one.elements, one.accepted, repr(one.failure)) == (other.elements, other.accepted, repr(other.failure))
 
 
 @pytest.fixture
@@ -92,12 +109,13 @@ async def test_a_failure_that_nobody_foresaw_comes_back_as_the_answer_of_its_req
         decoder = decoders.next()
         assert decoder is not None
         project = Project("p1", "p1", "p1", "UTC", datetime.now(UTC))
-        unreadable: Any = 5
-        decoder.send([Sent(project, json.dumps([event("a")]).encode()), Sent(project, unreadable)], 1_767_225_600_000)
+        no_text: Any = 5
+        body = json.dumps([event("a")]).encode()
+        decoder.send([Sent(project, body), Sent(project, body, sender_agent=no_text)], 1_767_225_600_000)
         good, bad = decoder.receive().outcomes
         assert (good.accepted, good.failure) == (1, None)
         assert isinstance(bad.failure, UnforeseenError)
-        assert "has no attribute" in str(bad.failure)
+        assert "Expected bytes, got a 'int' object" in str(bad.failure)
     finally:
         decoders.close()
 
