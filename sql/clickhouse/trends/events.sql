@@ -1,6 +1,7 @@
 -- name: events
 -- One series from raw events: a value per group and bucket, and per group over the whole range (is_total); empty buckets are absent.
 -- Serves: every metric, filter, breakdown, zone and interval. Groups are numbers; 1 is the only one unless a breakdown fills the slot.
+-- Filters are read first (PREWHERE), and of what passes them the range: left to itself the engine reads the range first, a step a column.
 -- slot group: number of the event's group, never constant
 -- slot bucket: number of the event's bucket
 -- slot measure: the metric, an aggregate over events columns
@@ -12,10 +13,10 @@ SELECT
     grouping(bucket) AS is_total,
     /*<measure>*/ count() /*</measure>*/ AS value
 FROM events
+PREWHERE /*<filters>*/ true /*</filters>*/
 WHERE project_id = {project_id:String}
   AND date BETWEEN {first_date:Date} AND {last_date:Date}
   AND timestamp >= {start:DateTime64(3, 'UTC')} AND timestamp < {end:DateTime64(3, 'UTC')}
   AND expires_on > {today:Date}
-  AND /*<filters>*/ true /*</filters>*/
 GROUP BY group, bucket WITH ROLLUP
 HAVING group > 0

@@ -1,6 +1,7 @@
 -- name: first_seen_events
 -- How many users are seen for the first time within the range in each bucket, per group, from raw events: their running sum is the number
 -- of distinct users so far.
+-- Filters come first, as in trends/events.
 -- slot group: number of the event's group, never constant
 -- slot bucket: number of the event's bucket
 -- slot filters: boolean expression over events columns
@@ -13,11 +14,11 @@ FROM
         user_hash,
         min(toUInt32(/*<bucket>*/ toUnixTimestamp(toStartOfDay(timestamp)) /*</bucket>*/)) AS first_bucket
     FROM events
+    PREWHERE /*<filters>*/ true /*</filters>*/
     WHERE project_id = {project_id:String}
       AND date BETWEEN {first_date:Date} AND {last_date:Date}
       AND timestamp >= {start:DateTime64(3, 'UTC')} AND timestamp < {end:DateTime64(3, 'UTC')}
       AND expires_on > {today:Date}
-      AND /*<filters>*/ true /*</filters>*/
     GROUP BY group, user_hash
 )
 GROUP BY group, first_bucket

@@ -103,8 +103,9 @@ def compiled(
 
 def test_a_series_reads_its_project_its_days_its_range_and_nothing_expired() -> None:
     sql, parameters, keys = compiled()
-    assert "FROM events WHERE project_id = {project_id:String} AND date BETWEEN {first_date:Date} AND {last_date:Date}" in sql
-    assert "AND expires_on > {today:Date} AND event = {p0:String} GROUP BY" in sql
+    assert "FROM events PREWHERE event = {p0:String} WHERE project_id = {project_id:String}" in sql
+    assert "AND date BETWEEN {first_date:Date} AND {last_date:Date}" in sql
+    assert "AND expires_on > {today:Date} GROUP BY" in sql
     assert "toUInt32(intDiv(toUnixTimestamp(timestamp) - {p1:Int64}, {p2:Int64})) AS bucket" in sql
     assert "count() AS value" in sql
     assert parameters == {
