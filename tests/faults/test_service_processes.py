@@ -330,7 +330,7 @@ def test_an_ordinary_user_can_run_it(nobody: tuple[Path, list[str]], start_servi
     environment = {"PYTHONPATH": packages, "HOME": "/nonexistent", "XDG_RUNTIME_DIR": "", "LD_LIBRARY_PATH": str(folder / "lib")}
     service = start_service(folder / "data", command=[*python, "-m", "analytics"], environment=environment).wait_ready()
     assert answers(service.url)
-    assert {process.username() for process in service.family()} == {"nobody"}
+    assert service.users() == {"nobody"}
     assert service.stop() == 0
     assert service.left_over() == []
 
