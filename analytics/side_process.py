@@ -1,6 +1,6 @@
 """A process of ours beside the worker, over a pair of sockets: both sides of it. What is asked and answered is pickled, and what is large
-goes beside its pickle, straight from where it is to where it will be (`beside`): packed and unpacked like the rest it would be copied four
-times, and cost a quarter of what decoding an event costs.
+goes beside its pickle, straight from where it is to where it will be (`large_beside`): packed and unpacked like the rest it would be copied
+four times, and cost a quarter of what decoding an event costs.
 
 A message is the number of its parts (4 bytes), their sizes (8 bytes each), and the parts: the pickle first.
 
@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import fields
 from importlib.abc import MetaPathFinder
 from types import ModuleType
 from typing import Any
@@ -24,9 +25,13 @@ _LARGE_BYTES = 16_384  # below, one system call more costs as much as the copies
 _MOST_PARTS = 65_536  # far above what a group of requests has: who says more does not speak this
 
 
-def beside(value: bytes) -> bytes | pickle.PickleBuffer:
-    """`value` for the `__reduce__` of what holds it: if it is large it goes beside the pickle, and comes out as bytes again."""
-    return pickle.PickleBuffer(value) if len(value) >= _LARGE_BYTES else value
+def large_beside(thing: Any) -> tuple[object, ...]:
+    """The `__reduce__` of a dataclass: of its fields, bytes that are many go beside the pickle, and come out as bytes again."""
+    return type(thing), tuple(_beside(getattr(thing, field.name)) for field in fields(thing))
+
+
+def _beside(value: object) -> object:
+    return pickle.PickleBuffer(value) if isinstance(value, bytes) and len(value) >= _LARGE_BYTES else value
 
 
 class SideProcess:

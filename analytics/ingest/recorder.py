@@ -16,7 +16,7 @@ from analytics.ingest.pipeline import Step
 from analytics.ingest.record import event_payload
 from analytics.ingest.refused import refused_payload
 from analytics.ingest.sent_event import Context, Event, as_sent
-from analytics.side_process import beside
+from analytics.side_process import large_beside
 from analytics.spool.chunk import RecordKind
 from analytics.spool.spool import NewRecord
 
@@ -33,7 +33,7 @@ class Sent:
     kept_values: Kept = NOTHING_KEPT  # personal values of ours that a replay brings back
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Sent, (self.project, beside(self.body), self.ndjson, self.sender_ip, self.sender_agent, self.kept_values)
+        return large_beside(self)
 
 
 @dataclass(slots=True)

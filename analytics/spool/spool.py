@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analytics.errors import SpoolFullError, SpoolWriteError
-from analytics.side_process import beside
+from analytics.side_process import large_beside
 from analytics.spool.chunk import RecordKind, encode_record
 from analytics.spool.files import read_file, replace_file, seal, sync_folder, unseal
 from analytics.spool.segment import (
@@ -50,7 +50,7 @@ class NewRecord:
     reserved_bytes: int = 0
 
     def __reduce__(self) -> tuple[object, ...]:
-        return NewRecord, (self.kind, self.project_id, self.received_ms, self.rows, beside(self.payload), self.reserved_bytes)
+        return large_beside(self)
 
 
 @dataclass(frozen=True, slots=True)
