@@ -7,6 +7,7 @@ found before it is handed out.
 
 import asyncio
 import secrets
+import select
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -225,7 +226,7 @@ async def open_database(
         max_idle=300,
         # After this the pool gives up until somebody asks again: its pauses between tries would grow beyond what a caller waits.
         reconnect_timeout=wait_seconds,
-        check=AsyncConnectionPool[AsyncConnection[Row]].check_connection,
+        check=_check,
         kwargs=options,
         name="metadata",
     )
@@ -234,6 +235,14 @@ async def open_database(
         yield Database(pool, audit, partial(AsyncConnection[Row].connect, url, **options))
     finally:
         await pool.close(timeout=5)
+
+
+async def _check(connection: AsyncConnection[Row]) -> None:
+    """Raise if the server has ended the connection. That makes its socket readable, which costs nothing to see: only then is it asked."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await AsyncConnectionPool[AsyncConnection[Row]].check_connection(connection)
 
 
 @asynccontextmanager

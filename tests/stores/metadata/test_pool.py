@@ -11,7 +11,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from analytics.embedded.engines import EmbeddedEngines
 from analytics.errors import MetadataUnavailableError
 from analytics.metadata.claims import Job, claimed
-from analytics.metadata.pool import MAX_WAITING, Database, open_database
+from analytics.metadata.pool import MAX_WAITING, Database, open_database, required
+from analytics.statements import Statement
 from tests.fixtures.patience import eventually
 from tests.fixtures.relay import Relay
 
@@ -66,6 +67,18 @@ async def test_a_pool_that_is_busy_is_not_away(postgres_url: str) -> None:
             assert not any(await asyncio.gather(*(asks(database) for _ in range(5))))
             assert not database._is_away
         await until_it_answers(database)
+
+
+async def test_a_connection_that_the_server_ended_is_not_handed_out(postgres_url: str) -> None:
+    own = Statement("own", "SELECT pg_backend_pid() AS pid", frozenset(), frozenset())
+    async with open_database(postgres_url, max_connections=1) as database:
+        await until_it_answers(database)
+        async with database.read() as connection:
+            pid = required(await connection.one(own))["pid"]
+        async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as other:
+            await other.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,))
+        async with database.read() as connection:
+            assert required(await connection.one(own))["pid"] != pid
 
 
 async def test_claims_and_cleaning_take_no_connection_of_the_pool(postgres_url: str) -> None:
