@@ -28,7 +28,7 @@ from analytics.ingest.personal import PersonalFields
 from analytics.ingest.pipeline import door_steps
 from analytics.ingest.recorder import Recorder
 from analytics.settings import Settings
-from analytics.spool.schema import EVENT_SCHEMA, from_payload
+from analytics.spool.schema import EVENT_SCHEMA, REFUSED_SCHEMA, from_payload
 from analytics.spool.segment import Record
 from analytics.spool.spool import RecordKind, Spool
 from analytics.telemetry.metrics import Metrics
@@ -70,16 +70,21 @@ class EventPath:
 
     async def is_queued(self, project_id: str, event_id: str) -> bool:
         """Whether an event waits in the spool. Reads all that waits of the project, so only two at a time do it."""
-        return await anyio.to_thread.run_sync(self._find, project_id, event_id, limiter=self.lookups)
+        return await anyio.to_thread.run_sync(self._find, project_id, event_id, RecordKind.EVENTS, limiter=self.lookups)
 
-    def _find(self, project_id: str, event_id: str) -> bool:
+    async def is_refusal_queued(self, project_id: str, event_id: str) -> bool:
+        """Whether an event's refusal waits in the spool. Likewise."""
+        return await anyio.to_thread.run_sync(self._find, project_id, event_id, RecordKind.REFUSED, limiter=self.lookups)
+
+    def _find(self, project_id: str, event_id: str, kind: RecordKind) -> bool:
+        schema = EVENT_SCHEMA if kind is RecordKind.EVENTS else REFUSED_SCHEMA
 
         def matches(record: Record) -> bool:
-            if record.header.kind is not RecordKind.EVENTS:
+            if record.header.kind is not kind:
                 return False
             if event_id.encode() not in record.payload:
                 return False
-            return event_id in from_payload(record.payload, EVENT_SCHEMA).column("event_id").to_pylist()
+            return event_id in from_payload(record.payload, schema).column("event_id").to_pylist()
 
         return self.spool.find(project_id, matches)
 

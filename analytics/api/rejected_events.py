@@ -66,7 +66,7 @@ async def replay_rejected_event(
     access: Annotated[Access, Allowed(Permission.MANAGE_REJECTED, "rejected-events.replay")],
     services: OpenServices,
 ) -> Response:
-    """Send the corrected event in place of the rejected one; a second replay of the same changes nothing.
+    """Send the corrected event in place of the rejected one; a second replay under the same `event_id` changes nothing.
 
     It keeps its `event_id` or gets `replay-` and the id of the rejected one. Without a `timestamp` it happened when the rejected one
     arrived; `sent_at` is left out, since it was said of another sending. Hashes and ciphertexts that the rejected event has in its personal

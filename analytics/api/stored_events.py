@@ -68,8 +68,11 @@ async def _accepted_status(services: Services, access: Access, event_id: str) ->
 
 
 async def _rejected_status(services: Services, access: Access, event_id: str) -> Literal["queued", "stored", "refused", "quarantined"]:
+    waits = await services.event_path.is_refusal_queued(access.project.id, event_id)  # asked first: it may be stored in between
     rejected = await services.rejected_events.latest_of(access.project, event_id)
     if rejected is None:
+        if waits:
+            return "refused"
         raise NotFoundError
     if rejected.status == "replayed":
         # Accepted again since it was looked for, or under another id: then this one stays refused.

@@ -32,12 +32,13 @@ class Agent:
 UNKNOWN = Agent("", "", "", "", False)
 
 
-@lru_cache(maxsize=50_000)
 def read_agent(text: str) -> Agent:
     """The agent of a User-Agent header; what is beyond 512 characters is not read."""
-    if not text:
-        return UNKNOWN
-    text = text[:_LONGEST]
+    return _read(text[:_LONGEST]) if text else UNKNOWN
+
+
+@lru_cache(maxsize=50_000)
+def _read(text: str) -> Agent:
     result = parse(text)
     browser = result.user_agent
     system = result.os

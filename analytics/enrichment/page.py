@@ -18,13 +18,32 @@ class PageAddress:
 
 
 NOWHERE = PageAddress("", "", None)
+_LONGEST_KEPT = 1_024  # what is kept is bounded by number: longer addresses, which are rare, would be gigabytes
 
 
-@lru_cache(maxsize=100_000)
 def read_url(url: str) -> PageAddress:
     """Host in lower case without port and `www.`, path, and campaign of a URL; what is no absolute URL has an empty host."""
     if not url:
         return NOWHERE
+    return _read_and_keep(url) if len(url) <= _LONGEST_KEPT else _read(url)
+
+
+def urls_kept() -> int:
+    """How many addresses are kept with what was read of them."""
+    return _read_and_keep.cache_info().currsize
+
+
+def forget_urls() -> None:
+    """Keep none of them."""
+    _read_and_keep.cache_clear()
+
+
+@lru_cache(maxsize=100_000)
+def _read_and_keep(url: str) -> PageAddress:
+    return _read(url)
+
+
+def _read(url: str) -> PageAddress:
     rest, _, _ = url.partition("#")
     rest, _, query = rest.partition("?")
     scheme, separator, after = rest.partition("://")

@@ -32,6 +32,7 @@ _EXPONENT = b":e:"
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 _MANY_DIGITS = b"0" * 280
 _OPENING = ord("{")
+_LONGEST_ADDRESS = 100  # with a zone; more is none, and must not be kept
 _first_byte = itemgetter(0)
 _members = Decoder(dict[str, Raw])
 _anything = Decoder()
@@ -192,7 +193,8 @@ def _uuid7(milliseconds: int) -> str:
 
 def take_sender_address(batch: EventBatch) -> None:
     """The address the request came from, where the event names none; what is no address is left out."""
-    batch.ip = [_address(ip or sender) for ip, sender in zip(batch.ip, batch.sender_ips, strict=True)]
+    texts = [ip or sender for ip, sender in zip(batch.ip, batch.sender_ips, strict=True)]
+    batch.ip = [_address(text) if len(text) <= _LONGEST_ADDRESS else "" for text in texts]
 
 
 @lru_cache(maxsize=65_536)

@@ -1,10 +1,9 @@
 """Projects in PostgreSQL."""
 
-from zoneinfo import available_timezones
-
 from analytics.clock import Clock
 from analytics.domain.project import Project
-from analytics.errors import ConflictError, FieldError, InvalidRequestError
+from analytics.domain.time_range import parse_zone
+from analytics.errors import ConflictError, FieldError, InvalidRequestError, TimeRangeError
 from analytics.metadata.key_directory import KeyDirectory
 from analytics.metadata.keys import WriteKeyRecord, insert_write_key
 from analytics.metadata.pool import Change, Database
@@ -44,8 +43,10 @@ class Projects:
 
 def new_project(slug: str, name: str, timezone: str, clock: Clock) -> Project:
     """A project that is nowhere yet. Raises InvalidRequestError if there is no such zone."""
-    if timezone not in available_timezones():
+    try:
+        parse_zone(timezone)  # the same that questions take: an event's day is in this zone for ever
+    except TimeRangeError as error:
         raise InvalidRequestError(
             f"{timezone[:50]!r} is no IANA time zone.", [FieldError("/timezone", "is no IANA time zone, such as Europe/London")]
-        )
+        ) from error
     return Project(make_id("p"), slug, name, timezone, clock.now(), id_seed=make_id_seed())

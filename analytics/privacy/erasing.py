@@ -17,7 +17,7 @@ import anyio.to_thread
 import structlog
 
 from analytics.clock import Clock
-from analytics.enrichment.page import read_url
+from analytics.enrichment.page import forget_urls
 from analytics.errors import WarehouseUnavailableError
 from analytics.metadata.claims import Job, claimed
 from analytics.metadata.erasures import Erasure, Erasures
@@ -99,7 +99,7 @@ class Erasing:
             await self._in_thread(self._repair, erasure.project_id, erasure.work["windows"])
             erasure = await self._phase(erasure, "looking again")
             left = {store.name: await self._in_thread(store.find, subject) for store in self._stores}
-            read_url.cache_clear()  # an id may stand in the address of a page
+            forget_urls()  # an id may stand in the address of a page
             erasure = await self._phase(erasure, "dropping the log of PostgreSQL")
             log_dropped = await self._database.cut_log()
         if any(left.values()):

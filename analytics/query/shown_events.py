@@ -7,12 +7,10 @@ from msgspec import DecodeError, Raw
 from msgspec.json import Decoder
 
 from analytics.clock import iso_utc
+from analytics.domain.sent_context import sent_context
 from analytics.query.rejected_events import RejectedEvent
 
 _object = Decoder(dict[str, Raw])
-_CONTEXT = ("ip", "user_agent", "locale", "timezone")
-_PAGE = {"url": "page_url", "title": "page_title", "referrer": "referrer"}
-_CAMPAIGN = {name: f"campaign_{name}" for name in ("source", "medium", "name", "term", "content")}
 
 
 def event_as_sent(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,22 +24,8 @@ def event_as_sent(row: Mapping[str, Any]) -> dict[str, Any]:
         "anonymous_id": row["anonymous_id"] or None,
         "session_id": row["session_id"] or None,
         "properties": _raw_object(row["properties"]) or {},
-        "context": _context(row),
+        "context": sent_context(row),
     }
-
-
-def _context(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The context as it was sent: members with a column from the columns, the others from the rest."""
-    extra = dict[str, Any](_members(row["context_extra"]))
-    context: dict[str, Any] = {name: row[name] for name in _CONTEXT if row[name]}
-    for name, columns in (("page", _PAGE), ("campaign", _CAMPAIGN)):
-        part: dict[str, Any] = {member: row[column] for member, column in columns.items() if row[column]}
-        rest = extra.get(name)
-        if rest is not None and bytes(rest)[:1] == b"{":
-            part |= _members(extra.pop(name))
-        if part:
-            context[name] = part
-    return {**extra, **context}
 
 
 def rejected_as_sent(row: RejectedEvent) -> dict[str, Any]:
@@ -66,10 +50,3 @@ def _raw_object(text: str) -> Raw | None:
         return Raw(text.encode("utf-8"))
     except (DecodeError, UnicodeError, RecursionError):
         return None
-
-
-def _members(text: str | Raw) -> dict[str, Raw]:
-    try:
-        return _object.decode(text)
-    except (DecodeError, UnicodeError, RecursionError):
-        return {}

@@ -13,6 +13,7 @@ import pyarrow as pa
 from msgspec.json import encode
 
 from analytics.domain.columns import Array
+from analytics.domain.sent_context import sent_context
 from analytics.errors import InsertRejectedError
 from analytics.statements import clickhouse
 from analytics.warehouse.arrow_stream import to_stream
@@ -57,6 +58,7 @@ def quarantined_rows(events: pa.Table, verdict: Verdict, now_ms: int) -> pa.Reco
     """The rows for table `rejected_events`."""
     rows = events.to_pylist()
     count = len(rows)
+    bodies = [_body(row) for row in rows]
     return pa.RecordBatch.from_arrays(
         [
             pa.array([row["project_id"] for row in rows]),
@@ -66,8 +68,8 @@ def quarantined_rows(events: pa.Table, verdict: Verdict, now_ms: int) -> pa.Reco
             pa.array(["quarantined"] * count),
             pa.array([verdict.reason] * count),
             pa.array([row["event_id"] for row in rows]),
-            pa.array([_body(row) for row in rows]),
-            pa.array(np.array([len(row["properties"]) for row in rows], np.uint64)),
+            pa.array(bodies),
+            pa.array(np.array([len(body.encode()) for body in bodies], np.uint64)),
             pa.array(np.ones(count, np.uint64)),
         ],
         names=["project_id", "received_at", "id", "status", "code", "detail", "event_id", "body", "body_bytes", "version"],
@@ -108,5 +110,6 @@ def _body(row: dict[str, object]) -> str:
     """The event as it could be sent again."""
     names = ("event_id", "event", "user_id", "anonymous_id", "session_id")
     members = {name: row[name] for name in names if row[name]}
-    head = encode({**members, "timestamp": row["timestamp"]}).decode()
+    context = sent_context(row)
+    head = encode({**members, "timestamp": row["timestamp"], **({"context": context} if context else {})}).decode()
     return f'{head[:-1]},"properties":{row["properties"]}}}'

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from analytics.answers.runner import Asked
 from analytics.domain.question import Question, QuestionKind, question_of
 from analytics.embedded.engines import EmbeddedEngines
-from analytics.enrichment.page import read_url
+from analytics.enrichment.page import urls_kept
 from analytics.errors import MetadataUnavailableError, WarehouseUnavailableError
 from analytics.metadata.claims import Job, claimed
 from analytics.metadata.pool import Connection, Database
@@ -176,7 +176,7 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
     with psycopg.connect(str(api.settings.postgres_url and api.settings.postgres_url.get_secret_value())) as connection:
         connection.execute("ANALYZE")  # as the server does by itself, now and then: what it keeps must hold nobody either
     assert await asyncio.to_thread(in_files, postgres_files, ids), "in its log, or after a checkpoint in its tables"
-    assert read_url.cache_info().currsize > 0
+    assert urls_kept() > 0
     before = await asyncio.to_thread(everywhere, api, ids)
     assert all(before[f"clickhouse:{table}"] for table in TABLES)
     assert before["clickhouse:events, old parts"], "no part that is not read any more: this would prove nothing of them"
@@ -206,7 +206,7 @@ async def test_a_person_is_gone_from_every_store_and_the_numbers_of_others_stay_
     assert receipt["stores"]["folder:exports"]["found"] == 1
     after = await asyncio.to_thread(everywhere, api, ids)
     assert {name: number for name, number in after.items() if number} == {}
-    assert read_url.cache_info().currsize == 0
+    assert urls_kept() == 0
     assert await asyncio.to_thread(in_files, postgres_files, ids) == [], "in no file of PostgreSQL, its log of writes included"
     assert set(after) >= {name for name in before if "parts" not in name and "analyst_table" not in name}  # a rollup is dropped whole
     # Every part that held any of it is another now, and none of the old ones is on disk, read or not.

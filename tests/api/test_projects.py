@@ -46,6 +46,8 @@ async def test_a_slug_is_taken_once(api: Api) -> None:
         ({"slug": "x" * 64}, "/slug"),
         ({}, "/slug"),
         ({"slug": "x", "timezone": "Mars/Base"}, "/timezone"),
+        ({"slug": "x", "timezone": "Factory"}, "/timezone"),  # in the list of zones, and none
+        ({"slug": "x", "timezone": "localtime"}, "/timezone"),  # another one on each machine
         ({"slug": "x", "name": "nul\x00"}, "/name"),
         ({"slug": "x", "nmae": "misspelt"}, "/nmae"),
         ({"slug": "x", "event_max_bytes": 1_000_001}, "/event_max_bytes"),

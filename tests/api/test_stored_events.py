@@ -1,5 +1,6 @@
 """`GET …/events` and `…/events/{id}/status`: what is stored, event by event."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -196,6 +197,21 @@ async def test_an_event_is_queued_until_it_is_stored(api: Api) -> None:
     await until_stored(api)
     seen.append((await api.owner.get(path)).json()["status"])
     assert seen in (["queued", "stored"], ["stored", "stored"])
+
+
+async def test_an_event_is_refused_also_while_its_refusal_waits_in_the_spool(api: Api) -> None:
+    project = await api.make_project()
+    hold = api.services.event_path.writer.paused()
+    await asyncio.to_thread(hold.__enter__)
+    try:
+        sent = await api.bearer(project["write_key"]).post("/v1/events", {"event": "e", "event_id": "bad"})
+        assert sent.json()["rejected"] == 1
+        for event_id, status in (("bad", 200), ("ba", 404)):
+            answer = await api.owner.get(f"/v1/projects/{project['slug']}/events/{event_id}/status")
+            assert answer.status_code == status, answer.text
+            assert status == 404 or answer.json() == {"status": "refused"}
+    finally:
+        await asyncio.to_thread(hold.__exit__, None, None, None)
 
 
 async def test_an_event_that_the_warehouse_would_not_take_is_quarantined(api: Api) -> None:

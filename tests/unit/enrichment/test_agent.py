@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from analytics.enrichment import agent
 from analytics.enrichment.agent import UNKNOWN, read_agent
 
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
@@ -67,6 +68,13 @@ def test_a_browser_is_known_by_its_agent(text: str, expected: tuple[str, str, st
 def test_a_bot_is_a_bot_whatever_it_pretends(text: str) -> None:
     agent = read_agent(text)
     assert (agent.is_bot, agent.device) == (True, "bot")
+
+
+def test_of_a_long_agent_only_what_is_read_is_kept() -> None:
+    text = "Mozilla/5.0 " + "x" * 500
+    before = agent._read.cache_info().currsize
+    assert {read_agent(text + str(number)) for number in range(100)} == {read_agent(text)}
+    assert agent._read.cache_info().currsize == before + 1
 
 
 def test_no_agent_says_nothing() -> None:

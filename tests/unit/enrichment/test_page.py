@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.enrichment.page import NOWHERE, read_url
+from analytics.enrichment.page import NOWHERE, read_url, urls_kept
 
 PLACES = {
     "https://example.org": ("example.org", "/"),
@@ -85,6 +85,12 @@ def test_any_text_has_a_place(url: str) -> None:
     assert "#" not in page.path
     assert "/" not in page.host
     page.host.encode()
+
+
+def test_a_long_url_is_read_but_not_kept() -> None:
+    before = urls_kept()
+    page = read_url("https://example.org/lessons/3?" + "x" * 2_000)
+    assert ((page.host, page.path), urls_kept()) == (("example.org", "/lessons/3"), before)
 
 
 @pytest.mark.parametrize("piece", ["&utm_source=a", "/", "@", ":", "[", "%", "?", "#", "www."])

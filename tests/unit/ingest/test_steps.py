@@ -10,6 +10,7 @@ from msgspec import Raw
 
 from analytics.domain.project import IpPolicy
 from analytics.domain.verdict import Reason
+from analytics.ingest import steps
 from analytics.ingest.batch import EventBatch, make_batch
 from analytics.ingest.decode import decode_body
 from analytics.ingest.pipeline import door_steps
@@ -243,6 +244,12 @@ def test_an_address_is_kept_cut_or_dropped_as_the_project_says(sent: str, stored
 def test_the_address_of_the_event_comes_before_that_of_the_request() -> None:
     events = [{"context": {"ip": "198.51.100.7"}}, {}, {"context": {"ip": "nonsense"}}, {"context": {"ip": ""}}]
     assert list(through_the_door(*events, senders=["203.0.113.9"] * 4).ip) == ["198.51.100.7", "203.0.113.9", "", "203.0.113.9"]
+
+
+def test_a_text_too_long_for_an_address_is_none_and_not_kept() -> None:
+    before = steps._address.cache_info().currsize
+    batch = through_the_door(*[{"context": {"ip": "1" * 101 + str(number)}} for number in range(10)])
+    assert (list(batch.ip), steps._address.cache_info().currsize) == ([""] * 10, before)
 
 
 @pytest.mark.parametrize("ip", [["203.0.113.9"], {"v4": "203.0.113.9"}, 3_405_803_785, True])
