@@ -11,6 +11,7 @@ settings.load_profile("tests")
 
 pytest_plugins = [
     "tests.fixtures.last_words",
+    "tests.fixtures.disk_calls",
     "tests.fixtures.engines",
     "tests.fixtures.service",
     "tests.fixtures.clickhouse_server",

@@ -54,6 +54,18 @@ def test_an_empty_engine_gets_every_file_and_a_second_run_does_nothing(empty_war
     assert pending_clickhouse(empty_warehouse) == ()
 
 
+def test_every_table_syncs_each_part_that_is_inserted_and_its_folder(warehouse: Warehouse) -> None:
+    """A checkpoint of the spool lets go of what was inserted: a power cut must not take it then."""
+    tables: dict[str, str] = dict(
+        warehouse.query(
+            "SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' LIMIT 1000"
+        ).rows
+    )
+    assert tables.keys() >= {"events", "event_counts", "user_days", "user_timeline", "event_ids", "rejected_events"}
+    for setting in ("fsync_after_insert = 1", "fsync_part_directory = 1"):
+        assert [name for name, definition in tables.items() if not re.search(rf"\b{setting}\b", definition)] == [], setting
+
+
 def test_every_file_of_ours_holds_one_statement_that_may_run_twice() -> None:
     for file in read_files(OURS):
         statement = "\n".join(line for line in file.sql.splitlines() if not line.lstrip().startswith("--")).strip().rstrip(";")

@@ -137,6 +137,13 @@ def test_whatever_is_fed_filled_and_computed_again_holds_what_the_events_say(kep
     assert kept.differing(table) == {}
 
 
+def test_the_table_of_a_rollup_syncs_each_part_that_is_inserted_and_its_folder(kept: Kept) -> None:
+    table, _ = kept.make(make_project())
+    definition = kept.warehouse.query(f"SHOW CREATE TABLE {table.table}").rows[0][0]
+    assert "fsync_after_insert = 1" in definition
+    assert "fsync_part_directory = 1" in definition
+
+
 def test_a_batch_that_was_broken_off_is_whole_in_a_rollup_wherever_it_was(kept: Kept) -> None:
     """Its events are there or not, its rows in the rollup are there, or not, or twice."""
     project, chance = make_project(), random.Random(6)

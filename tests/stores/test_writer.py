@@ -25,6 +25,7 @@ from analytics.writer.batch import load_verdicts
 from analytics.writer.known_ids import KnownIds, RecentIds
 from analytics.writer.writer import Writer
 from tests.factories.stored_events import make_project
+from tests.fixtures.disk_calls import DiskCall, replaced
 from tests.fixtures.patience import PATIENCE_SECONDS, wait_for
 
 PROJECT: Project = make_project()
@@ -86,6 +87,7 @@ class Bench:
         self.told: list[tuple[int, bool]] = []
         self.changes: list[tuple[str, int, Position]] = []
         self.wants_rest = False
+        self.sync = False
         self.clock = SystemClock()
         self.writer = self.make()
 
@@ -99,7 +101,7 @@ class Bench:
             batch_max_rows=50_000,
             batch_max_wait_seconds=0.001,
             known=self.known,
-            sync=False,
+            sync=self.sync,
             inserting=lambda token, rows: self.changes.append((f"begins {rows.num_rows}", self.held.begun, self.spool.checkpoint)),
             inserted=lambda token: self.changes.append(("ends", self.held.begun, self.spool.checkpoint)),
             stored=lambda token, rows, at_rest: self.told.append((rows.num_rows, at_rest)),
@@ -168,6 +170,30 @@ def test_the_next_batch_is_prepared_while_one_is_inserted(bench: Bench) -> None:
     bench.drained()
     assert bench.ids() == ["a", "b", "c"]
     assert [rows for rows, _ in bench.told] == [2, 1]
+
+
+def test_a_verdict_is_on_disk_before_its_batch_is_inserted(bench: Bench, disk_calls: list[DiskCall]) -> None:
+    bench.sync = True
+    bench.writer = bench.make()
+    bench.start()
+    bench.held.open.clear()
+    bench.send(*events("a", "b"))
+    wait_for(lambda: bench.held.begun == 1, "the insert")
+    path = bench.folder / "verdict"
+    assert [call for call in disk_calls if call.path.name != "checkpoint"] == replaced(path, path.read_bytes())
+
+
+def test_a_verdict_that_puts_a_row_aside_is_on_disk_before_the_checkpoint(bench: Bench, disk_calls: list[DiskCall]) -> None:
+    bench.warehouse.command("ALTER TABLE events ADD CONSTRAINT no_poison CHECK event != 'poison'")
+    bench.sync = True
+    bench.writer = bench.make()
+    bench.start()
+    bench.send(*events("a"), *events("b", event="poison"))
+    bench.drained()
+    first, second = (call.content for call in disk_calls if call.call == "rename" and call.path.name == "verdict")
+    path = bench.folder / "verdict"
+    to_checkpoint = disk_calls[: [call.path.name for call in disk_calls].index("checkpoint")]
+    assert to_checkpoint == [*replaced(path, first), *replaced(path, second)]
 
 
 def test_a_change_is_told_before_each_attempt_and_ended_after_the_insert_before_the_checkpoint(bench: Bench) -> None:

@@ -12,6 +12,7 @@ from analytics.errors import SpoolFullError, SpoolWriteError
 from analytics.spool.segment import Position, Record, segment_numbers, segment_path
 from analytics.spool.spool import NewRecord, Spool
 from tests.factories.spool_records import make_record, number_of
+from tests.fixtures.disk_calls import DiskCall, replaced
 
 ROOM = 1_000_000
 
@@ -230,6 +231,33 @@ def test_each_append_is_synced_before_it_returns(open_spool: Callable[..., Spool
         spool.append([make_record(number)])
         assert synced[-1] == spool.committed.offset, "the sync comes after the write"
         assert len(synced) == number
+
+
+def test_a_checkpoint_is_on_disk_before_the_segments_behind_it_are_removed(
+    open_spool: Callable[..., Spool], disk_calls: list[DiskCall], tmp_path: Path
+) -> None:
+    spool = open_spool(segment_bytes=100, sync=True)
+    for number in range(3):
+        spool.append([make_record(number)])
+    disk_calls.clear()
+    take(spool, 3)
+    path = tmp_path / "spool" / "checkpoint"
+    assert disk_calls[:3] == replaced(path, path.read_bytes())
+    assert [(call.call, call.path) for call in disk_calls[3:]] == [("remove", segment_path(path.parent, number)) for number in (1, 2)]
+
+
+def test_what_an_earlier_run_wrote_without_a_sync_is_synced_at_the_opening(
+    open_spool: Callable[..., Spool], disk_calls: list[DiskCall], tmp_path: Path
+) -> None:
+    """A kill may come between the write and its sync: the events are there to be read, stored and repeated, and not yet on disk."""
+    spool = open_spool(segment_bytes=100)
+    for number in range(3):
+        spool.append([make_record(number)])
+    found = {path: path.read_bytes() for path in (segment_path(tmp_path / "spool", number) for number in segment_numbers_of(spool))}
+    assert len(found) == 3
+    disk_calls.clear()
+    assert waiting(open_spool(sync=True)) == [0, 1, 2]
+    assert {call.path: call.content for call in disk_calls if call.call == "sync" and call.path in found} == found
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
