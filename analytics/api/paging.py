@@ -7,12 +7,13 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 from fastapi import Query
 from pydantic import BaseModel
 
+from analytics.domain.time_range import EARLIEST, LATEST
 from analytics.errors import FieldError, InvalidRequestError
 
 MAX_PAGE_ITEMS = 1000
@@ -46,27 +47,34 @@ def decode_cursor(cursor: str, *types: type[str] | type[int]) -> tuple[Any, ...]
     values = cast(list[Any], key)
     if len(values) != len(types) or any(type(value) is not kind for value, kind in zip(values, types, strict=True)):
         raise _bad_cursor()
-    if any(isinstance(value, str) and "\x00" in value for value in values):
+    if not all(_is_searchable(value) for value in values if isinstance(value, str)):
         raise _bad_cursor()
     return tuple(values)
 
 
 def decode_cursor_after(cursor: str | None) -> tuple[str, str] | None:
-    """The (created_at as ISO 8601, id) of a list that is ordered by them; None without a cursor. Raises as `decode_cursor`."""
+    """The (created_at as ISO 8601 in UTC, id) of a list that is ordered by them; None without a cursor. Raises as `decode_cursor`."""
     if not cursor:
         return None
     created_at, last_id = decode_cursor(cursor, str, str)
     try:
-        datetime.fromisoformat(created_at)
+        moment = datetime.fromisoformat(created_at)
     except ValueError as error:
         raise _bad_cursor() from error
-    return created_at, last_id
+    if moment.tzinfo is None or not EARLIEST <= moment < LATEST:  # `encode_cursor` was never given such a time
+        raise _bad_cursor()
+    return moment.astimezone(UTC).isoformat(), last_id
 
 
 def cut_page(rows: Sequence[T], limit: int, key: Callable[[T], Sequence[str | int]]) -> tuple[list[T], str | None]:
     """The first `limit` of `rows` and the cursor of the next page; ask the store for `limit + 1` rows."""
     kept = list(rows[:limit])
     return kept, encode_cursor(key(kept[-1])) if len(rows) > limit else None
+
+
+def _is_searchable(text: str) -> bool:
+    """Whether the stores can be asked for it: they have no NUL in a text, and half of a surrogate pair is no UTF-8."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _bad_cursor() -> InvalidRequestError:

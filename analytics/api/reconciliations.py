@@ -1,6 +1,6 @@
 """`/v1/reconciliations`: late repeats removed and rollups put right, asked for and looked at. Over all projects, so for owners."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -28,7 +28,7 @@ async def list_reconciliations(
 ) -> Page[ReconciliationAnswer]:
     """Reconciliations, newest first."""
     after = decode_cursor_after(cursor)
-    key = (datetime.fromisoformat(after[0]).astimezone(UTC), after[1]) if after else None
+    key = (datetime.fromisoformat(after[0]), after[1]) if after else None
     records = await services.reconciliations.newest(limit + 1, key)
     kept, next_cursor = cut_page(records, limit, lambda record: (record.requested_at.isoformat(), record.id))
     return Page(items=[ReconciliationAnswer.of(record) for record in kept], next_cursor=next_cursor)

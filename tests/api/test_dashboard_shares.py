@@ -200,6 +200,8 @@ async def test_wrong_links_are_refused(api: Api, school: dict[str, Any]) -> None
         {"filters": {"course": []}},
         {"expires_at": (now - timedelta(days=1)).isoformat()},
         {"expires_at": (now + timedelta(days=400)).isoformat()},
+        {"expires_at": "9999-12-31T23:59:59-14:00"},
+        {"expires_at": "0001-01-01T00:00:00+14:00"},
         {"password": "short"},
         {"forever": True},
     ):

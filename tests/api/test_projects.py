@@ -168,10 +168,28 @@ async def test_a_token_ends_at_its_time(api: Api) -> None:
         ({"scopes": ["endpoint:"]}, "/scopes/0"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "/expires_at"),
         ({"expires_at": "2999-01-01T00:00:00"}, "/expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59-14:00"}, "/expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59Z"}, "/expires_at"),
+        ({"expires_at": "9999-01-01T00:00:00Z"}, "/expires_at"),
+        ({"expires_at": "0001-01-01T00:00:00+14:00"}, "/expires_at"),
+        ({"expires_at": "0001-01-01T00:00:00Z"}, "/expires_at"),
     ],
 )
 async def test_a_token_that_makes_no_sense_is_refused(api: Api, change: dict[str, object], pointer: str) -> None:
     project = await api.make_project()
-    answer = await api.owner.post(f"/v1/projects/{project['slug']}/tokens", {"name": "x", "scopes": ["read"], **change})
+    path = f"/v1/projects/{project['slug']}/tokens"
+    answer = await api.owner.post(path, {"name": "x", "scopes": ["read"], **change})
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == pointer
+    assert (await api.owner.get(path)).json()["items"] == []
+
+
+async def test_a_token_of_the_latest_end_is_listed_in_utc_and_deleted(api: Api) -> None:
+    path = f"/v1/projects/{(await api.make_project())['slug']}/tokens"
+    latest = "9998-12-31T23:59:59+14:00"
+    made = await api.owner.post(path, {"name": "x", "scopes": ["read"], "expires_at": latest})
+    assert (made.status_code, made.json()["expires_at"]) == (201, "9998-12-31T09:59:59.000Z")
+    listed = (await api.owner.get(path)).json()["items"]
+    assert [item["expires_at"] for item in listed] == ["9998-12-31T09:59:59.000Z"]
+    assert (await api.bearer(made.json()["token"]).get("/v1/me")).status_code == 200
+    assert (await api.owner.delete(f"{path}/{made.json()['id']}")).status_code == 204

@@ -3,9 +3,9 @@
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from analytics.api.schemas.base import Answer, Body, UtcTime
+from analytics.api.schemas.base import Answer, Body, GivenTime, UtcTime
 from analytics.api.schemas.sql import ColumnAnswer
 from analytics.api.schemas.trends import MetaAnswer
 from analytics.dashboards.document import (
@@ -121,7 +121,7 @@ class DashboardDataAnswer(Answer):
 class NewShare(Body):
     """A link to be made."""
 
-    expires_at: AwareDatetime | None = Field(None, description="30 days from now if absent; a year at most.")
+    expires_at: GivenTime | None = Field(None, description="30 days from now if absent; a year at most.")
     password: Annotated[str, StringConstraints(min_length=8, max_length=200)] | None = Field(None, description="Null: the link is enough.")
     filters: dict[FilterName, FilterValues] = Field({}, max_length=20, description="Filters that are fixed for whoever comes by the link.")
 

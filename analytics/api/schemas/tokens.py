@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from analytics.api.schemas.base import Answer, Body, UtcTime
+from analytics.api.schemas.base import Answer, Body, GivenTime, UtcTime
 from analytics.api.schemas.keys import Label
 
 Scopes = Annotated[list[str], Field(min_length=1, max_length=50, description="`read`, `personal-data`, `sql`, `manage`, `endpoint:NAME`.")]
@@ -15,7 +15,7 @@ class NewToken(Body):
 
     name: Label
     scopes: Scopes
-    expires_at: AwareDatetime | None = Field(None, description="A year from now if absent.")
+    expires_at: GivenTime | None = Field(None, description="A year from now if absent.")
 
 
 class TokenAnswer(Answer):
