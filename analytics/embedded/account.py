@@ -1,11 +1,13 @@
 """The account the engines run under: our own, or, since PostgreSQL refuses root, an unprivileged one where we are root."""
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
 import stat
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,7 +96,20 @@ def _make_system_user() -> Account | None:
     if program is None:
         return None
     command = [program, "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        # It may fail because another process makes the user right now: what counts is whether it is there afterwards.
-        subprocess.run([*command, "--shell", "/usr/sbin/nologin", SYSTEM_USER], capture_output=True, timeout=10, check=False)  # noqa: S603
+    # useradd looks whether the name is there before it locks: of two at once, the second gives the user of the first another uid, and
+    # the engine that was started meanwhile runs under a uid without a name.
+    with _one_at_a_time(), contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        if _by_name(SYSTEM_USER) is None:
+            subprocess.run([*command, "--shell", "/usr/sbin/nologin", SYSTEM_USER], capture_output=True, timeout=10, check=False)  # noqa: S603
     return _by_name(SYSTEM_USER)
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Among all processes of this machine, by a lock on the folder that holds its users, which leaves nothing behind."""
+    folder = os.open("/etc", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
