@@ -7,7 +7,7 @@ import pwd
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,7 +105,7 @@ def _make_system_user() -> Account | None:
 
 
 @contextlib.contextmanager
-def _one_at_a_time() -> Iterator[None]:
+def _one_at_a_time() -> Generator[None]:
     """Among all processes of this machine, by a lock on the folder that holds its users, which leaves nothing behind."""
     folder = os.open("/etc", os.O_RDONLY | os.O_CLOEXEC)
     try:
