@@ -39,9 +39,11 @@ class RecentIds:
         rows, ways = np.nonzero(self._hashes[buckets] == hashes[:, None])  # a bucket's hashes are one cache line
         found[rows[self._checks[buckets[rows], ways] == checks[rows]]] = True
         if len(self._spilled_hashes):
-            for row in np.flatnonzero(np.isin(hashes, self._spilled_hashes) & ~found):
-                at = self._spilled_hashes == hashes[row]
-                found[row] = bool((self._spilled_checks[at] == checks[row]).any())
+            at = np.searchsorted(self._spilled_hashes, hashes)
+            at[at == len(self._spilled_hashes)] = 0
+            for row in np.flatnonzero((self._spilled_hashes[at] == hashes) & ~found):
+                same = slice(at[row], np.searchsorted(self._spilled_hashes, hashes[row], "right"))
+                found[row] = bool((self._spilled_checks[same] == checks[row]).any())
         return found
 
     def add(self, hashes: Hashes, checks: Hashes) -> None:
@@ -94,8 +96,11 @@ class RecentIds:
     def _spill(self, hashes: Hashes, checks: Hashes) -> None:
         if not self.complete:
             return
-        self._spilled_hashes = np.concatenate((self._spilled_hashes, hashes))
-        self._spilled_checks = np.concatenate((self._spilled_checks, checks))
+        # In the order of their hashes: looking a batch up in hundreds of thousands that have none would take longer than all else about it.
+        order = np.argsort(hashes)
+        at = np.searchsorted(self._spilled_hashes, hashes[order])
+        self._spilled_hashes = np.insert(self._spilled_hashes, at, hashes[order])
+        self._spilled_checks = np.insert(self._spilled_checks, at, checks[order])
         if len(self._spilled_hashes) > self._most_spilled:
             self.complete = False
             self._spilled_hashes = self._spilled_checks = np.empty(0, np.uint64)

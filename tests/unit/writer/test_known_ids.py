@@ -35,6 +35,17 @@ def test_ids_that_crowd_one_bucket_are_all_known() -> None:
     assert not recent.known(hashes, hashes + np.uint64(1)).any()
 
 
+def test_ids_beside_the_table_that_share_a_hash_differ_by_their_checks() -> None:
+    recent = RecentIds(capacity=64, initial=64)
+    hashes = np.repeat(np.arange(1, 41, dtype=np.uint64), 3)
+    checks = np.arange(1, 121, dtype=np.uint64)
+    for at in range(0, 120, 7):
+        recent.add(hashes[at : at + 7], checks[at : at + 7])
+    assert recent.complete
+    assert recent.known(hashes, checks).all()
+    assert not recent.known(hashes, checks + np.uint64(200)).any()
+
+
 def test_a_table_that_forgets_says_so_and_still_knows_the_latest() -> None:
     recent = RecentIds(capacity=1_024, initial=1_024, most_spilled=100)
     old, new = ids(5_000, 1), ids(100, 2)
