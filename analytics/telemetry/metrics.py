@@ -84,6 +84,7 @@ class Metrics:
         self.inserts = self._counter(
             "inserts", "Inserts tried, by outcome (stored, unavailable, refused, rollup: a project's own rollup failed).", "outcome"
         )
+        self.merges_held = self._gauge("merges_held", "1 while merges of the embedded engine wait for a burst of events to be stored.")
         self.events_stored = self._counter("events_stored", "Events stored in the warehouse.")
         self.events_duplicate = self._counter(
             "events_duplicate", "Repeats dropped before the insert, by where the first was seen (batch, recent, warehouse).", "where"

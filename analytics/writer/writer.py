@@ -26,6 +26,7 @@ from analytics.spool.spool import Spool
 from analytics.telemetry.metrics import Metrics
 from analytics.warehouse.arrow_stream import to_stream
 from analytics.warehouse.client import Warehouse
+from analytics.warehouse.merge_hold import MergeHold
 from analytics.writer.batch import Batch, Verdict, load_verdicts, other_copies, read_batch, save_verdicts, token_of
 from analytics.writer.completion import complete_landed, finish
 from analytics.writer.gate import Gate, Hold
@@ -123,7 +124,9 @@ class Writer:
         self._pause = _SHORTEST_PAUSE
         self._alive_at = 0.0
         self._under_way: PreparedBatch | None = None
-        self._insert_seconds = 0.0  # how long the last insert took
+        self._insert_seconds = 0.0  # how long the last insert took, and
+        self._all_insert_seconds = 0.0  # all of them
+        self._merge_hold = MergeHold(warehouse, metrics)
         self._inserted_ms = 0  # when the last insert ended, and
         self._landed_ms = 0  # the last that was waited for
         self._read_at_ms = 0  # what waits behind the batch under way came after this
@@ -236,6 +239,7 @@ class Writer:
     def _one_round(self) -> None:
         """Wait for events, or for the insert under way; then do what is due."""
         self._alive_at = time.monotonic()
+        self._merge_hold.look(self._all_insert_seconds)
         if self._under_way is not None and self._inserter.done():
             self._settle(self._landed(self._under_way))
         rows = self._wait_for_rows(1, 1.0)
@@ -399,6 +403,7 @@ class Writer:
         if touched is not None:
             self._inserted(verdict.token)
         self._insert_seconds = time.perf_counter() - started
+        self._all_insert_seconds += self._insert_seconds
         self._metrics.insert_seconds.observe(self._insert_seconds)
 
     def _insert_events(self, events: pa.RecordBatch, streams: Sequence[pa.Buffer], token: str, tried: bool) -> None:
@@ -473,6 +478,7 @@ class Writer:
             self._failing_since_ms = self._clock.now_ms()
             log.warning("writer.waits_for_warehouse", extra={"reason": error.detail})
         self._failure = error.detail
+        self._merge_hold.release()
         if self._stopping.is_set() and time.monotonic() + self._pause >= self._drain_until:
             raise _Stopped
         self._stopping.wait(self._pause) if not self._stopping.is_set() else time.sleep(self._pause)

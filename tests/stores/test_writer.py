@@ -20,6 +20,7 @@ from analytics.spool.chunk import RecordKind
 from analytics.spool.segment import Position
 from analytics.spool.spool import NewRecord, Spool
 from analytics.telemetry.metrics import Metrics
+from analytics.warehouse import merge_hold
 from analytics.warehouse.client import Warehouse
 from analytics.writer.batch import load_verdicts
 from analytics.writer.known_ids import KnownIds, RecentIds
@@ -48,19 +49,24 @@ def events(*ids: str, **members: Any) -> list[dict[str, Any]]:
 
 
 class Held:
-    """Inserts into `events` wait while it is closed; each may be made to fail before or after it was done."""
+    """Inserts into `events` wait while it is closed, and take `seconds`; each may be made to fail before or after it was done."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._insert = warehouse.insert_arrow
         self.open = threading.Event()
         self.open.set()
         self.begun = 0
+        self.seconds = 0.0
+        self.away = False
         self.fail_after = 0
 
     def __call__(self, table: str, columns: Sequence[str], payload: bytes, **options: Any) -> None:
         if table == "events":
             self.begun += 1
             assert self.open.wait(30)
+            time.sleep(self.seconds)
+            if self.away:
+                raise WarehouseUnavailableError("It is away.")
         self._insert(table, columns, payload, **options)
         if table == "events" and self.fail_after:
             self.fail_after -= 1
@@ -89,6 +95,7 @@ class Bench:
         self.wants_rest = False
         self.sync = False
         self.clock = SystemClock()
+        self.metrics = Metrics()
         self.writer = self.make()
 
     def make(self) -> Writer:
@@ -96,7 +103,7 @@ class Bench:
             self.spool,
             self.warehouse,
             self.clock,
-            Metrics(),
+            self.metrics,
             self.folder,
             batch_max_rows=50_000,
             batch_max_wait_seconds=0.001,
@@ -123,6 +130,18 @@ class Bench:
         wait_for(lambda: self.held.begun == begun + 1, "the first insert")
         self.send(*then)
         wait_for(lambda: len(load_verdicts(self.folder)) == 2, "the second verdict")
+
+    def merges_wait(self) -> bool:
+        return self.metrics.registry.get_sample_value("analytics_merges_held") == 1
+
+    def burst(self) -> None:
+        """Events come in while inserts are slow, until merges wait for it."""
+        self.held.seconds = 0.1
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self.merges_wait() and time.monotonic() < deadline:
+            self.send({})
+            time.sleep(0.02)
+        assert self.merges_wait()
 
     def drained(self) -> None:
         wait_for(lambda: not self.spool.pending_rows(), "the last checkpoint")
@@ -408,3 +427,25 @@ def test_an_insert_that_hangs_is_silence(bench: Bench) -> None:
     wait_for(lambda: bench.writer.silent_seconds() > 1.5, "silence")
     bench.held.open.set()
     wait_for(lambda: bench.writer.silent_seconds() < 0.5, "a sign of life")
+
+
+def test_merges_wait_for_a_burst_and_go_on_after_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merge_hold, "LOOK_SECONDS", 0.3)
+    bench.start()
+    bench.send({})
+    bench.drained()
+    assert not bench.merges_wait()
+    bench.burst()
+    bench.drained()
+    wait_for(lambda: not bench.merges_wait(), "merges")
+
+
+def test_merges_go_on_while_the_warehouse_takes_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merge_hold, "LOOK_SECONDS", 0.3)
+    bench.start()
+    bench.burst()
+    bench.held.away = True
+    bench.send({})
+    wait_for(lambda: not bench.merges_wait(), "merges")
+    assert bench.spool.pending_rows()
+    bench.held.away = False
